@@ -1,0 +1,1 @@
+"""Caret's gateway: S3 over HTTP in front of a `pfs` store."""

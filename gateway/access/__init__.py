@@ -1,0 +1,1 @@
+"""Who is asking. What they may do will be decided here too, and nowhere else."""

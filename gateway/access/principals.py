@@ -1,0 +1,57 @@
+"""Principals and the access keys that speak for them.
+
+Today they are fixed at start: `root`, and the accounts of the configuration file. Nothing
+outside this package asks who is calling.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway.access.credentials import Credentials, Secret, root_credentials
+from gateway.config import Account, Config, ConfigError
+
+DEFAULT_PROJECT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking. `id` and `display_name` are what S3 shows as Owner and Initiator."""
+
+    id: str
+    display_name: str
+    project: str
+
+
+# S3's canonical user ids have 64 hex digits; this one is the same in every gateway of a store.
+ROOT = Principal(hashlib.sha256(b"caret:root").hexdigest(), "root", DEFAULT_PROJECT)
+
+
+class Accounts:
+    """Access key → secret and principal. Immutable: safe to ask from anywhere, and quick."""
+
+    def __init__(self, root: Credentials, accounts: Iterable[Account] = ()) -> None:
+        """Raises ConfigError where an account bears root's access key."""
+        self._known: dict[str, tuple[Secret, Principal]] = {root.access_key: (root.secret_key, ROOT)}
+        for account in accounts:
+            if account.access_key == root.access_key:
+                raise ConfigError(f"accounts: the access key {root.access_key!r} is root's")
+            principal = Principal(account.id, account.display_name, account.project)
+            self._known[account.access_key] = (Secret(account.secret_key), principal)
+
+    @classmethod
+    def from_config(cls, config: Config) -> Accounts:
+        """Raises CredentialsError or ConfigError. May create the root credentials' file."""
+        root = root_credentials(config.data, config.root_access_key, config.root_secret_key)
+        return cls(root, config.accounts)
+
+    def secret_for(self, access_key: str) -> Secret | None:
+        """The secret that signs for `access_key`; None where nobody has it."""
+        known = self._known.get(access_key)
+        return known[0] if known else None
+
+    def principal_for(self, access_key: str) -> Principal:
+        """Whom `access_key` speaks for. KeyError where `secret_for` would say None."""
+        return self._known[access_key][1]

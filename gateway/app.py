@@ -1,0 +1,103 @@
+"""The composition root: builds every object of a worker once, from its settings."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import uvloop
+
+from gateway import metrics
+from gateway.access.principals import Accounts
+from gateway.config import Config
+from gateway.handlers import buckets, listing, multipart, objects
+from gateway.s3.route import OPERATIONS
+from gateway.server.access_log import AccessLog
+from gateway.server.authenticate import Authenticator
+from gateway.server.listener import Listener
+from gateway.server.pipeline import Handler, Pipeline
+from gateway.server.service import ServiceEndpoints
+from pfs import Store, StoreConfig, open_store
+
+_THREADS = 16
+# The committing thread asks for the interpreter often and briefly; at the default of 5 ms each time
+# it would wait that long for a busy event loop.
+_SWITCH_INTERVAL_S = 0.0005
+
+HANDLERS: Mapping[str, Handler] = {
+    "ListBuckets": buckets.list_buckets,
+    "CreateBucket": buckets.create_bucket,
+    "HeadBucket": buckets.head_bucket,
+    "DeleteBucket": buckets.delete_bucket,
+    "GetBucketLocation": buckets.get_bucket_location,
+    "GetBucketVersioning": buckets.get_bucket_versioning,
+    "PutBucketVersioning": buckets.put_bucket_versioning,
+    "ListObjects": listing.list_objects,
+    "ListObjectsV2": listing.list_objects,
+    "ListObjectVersions": listing.list_object_versions,
+    "GetObject": objects.get_object,
+    "HeadObject": objects.get_object,
+    "PutObject": objects.put_object,
+    "CopyObject": objects.copy_object,
+    "DeleteObject": objects.delete_object,
+    "DeleteObjects": objects.delete_objects,
+    "CreateMultipartUpload": multipart.create_multipart_upload,
+    "UploadPart": multipart.upload_part,
+    "UploadPartCopy": multipart.upload_part_copy,
+    "ListParts": multipart.list_parts,
+    "ListMultipartUploads": multipart.list_multipart_uploads,
+    "CompleteMultipartUpload": multipart.complete_multipart_upload,
+    "AbortMultipartUpload": multipart.abort_multipart_upload,
+}
+assert HANDLERS.keys() == OPERATIONS.keys()
+
+
+def store_config(config: Config) -> StoreConfig:
+    return StoreConfig(
+        data=config.data,
+        database_url=config.database_url,
+        blob_url=config.blob_url,
+        inline_threshold=config.inline_threshold,
+    )
+
+
+def prepare(config: Config) -> None:
+    """Makes or upgrades the store, once, before there are workers. Raises StoreError or OSError."""
+    open_store(store_config(config)).close()
+
+
+def run_worker(config: Config, listener: socket.socket) -> None:
+    """Serves on `listener` until SIGTERM, drains, and returns."""
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    store = open_store(store_config(config), observer=lambda _, commits: metrics.group_committed(commits))
+    try:
+        uvloop.run(_serve(config, store, listener))
+    finally:
+        store.close()
+
+
+async def _serve(config: Config, store: Store, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    access_log = AccessLog(config.access_log)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="store") as threads:
+        service = ServiceEndpoints(store, threads)
+        pipeline = Pipeline(
+            config=config,
+            store=store,
+            threads=threads,
+            authenticator=Authenticator(Accounts.from_config(config), config.region),
+            handlers=HANDLERS,
+            service=service,
+            access_log=access_log,
+        )
+        server = Listener(config, pipeline)
+        await server.start(listener)
+        await stop.wait()
+        service.is_draining = True
+        await server.drain()
+        access_log.close()

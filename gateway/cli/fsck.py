@@ -1,0 +1,50 @@
+"""`caret fsck`: re-verifies a store, whether a gateway serves it or not."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+import pfs
+from gateway.app import store_config
+from gateway.cli.exits import FOUND_WRONG, CannotStart
+from gateway.cli.settings import STORE_SETTINGS, setting_options, settings_from
+
+_EMBEDDED = "caret.db"  # opening a store makes it where it is not: a check must not
+
+
+@click.command("fsck")
+@click.option("--verify-data", is_flag=True, help="Read and hash every blob as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@setting_options(STORE_SETTINGS)
+def fsck_command(verify_data: bool, as_json: bool, **options: Any) -> None:
+    """Re-verify a store, served or not.
+
+    Recomputes the commits' hash chain and looks at every branch, version and blob. Leaves with 0 where the store is sound, 1 where problems were found, 3 where it cannot be opened.
+    """
+    config = settings_from(options).config
+    if config.database_url is None and not (config.data / _EMBEDDED).exists():
+        raise CannotStart(f"there is no store in {config.data}; name its folder with --data")
+    try:
+        with contextlib.closing(pfs.open_store(store_config(config))) as store:
+            report = store.fsck(verify_data=verify_data)
+    except (pfs.StoreError, OSError) as error:
+        raise CannotStart(f"the store in {config.data} cannot be read: {error}") from error
+    if as_json:
+        click.echo(json.dumps(asdict(report), indent=2))
+    else:
+        _print(report)
+    if report.problems:
+        sys.exit(FOUND_WRONG)
+
+
+def _print(report: pfs.Report) -> None:
+    for problem in report.problems:
+        click.echo(f"{problem.kind}: {problem.subject}: {problem.detail}")
+    looked_at = f"{report.commits} commits, {report.branches} branches, {report.entries} versions, {report.blobs} blobs"
+    click.echo(f"{looked_at}: {len(report.problems) or 'no'} problem{'' if len(report.problems) == 1 else 's'}")

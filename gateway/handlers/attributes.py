@@ -1,0 +1,44 @@
+"""What an entry's `attrs` and `checksums` say: the store keeps them as text that only this module reads.
+
+    attrs      {"headers": {lower-case name: value}, "metadata": {name behind x-amz-meta-: value}}
+    checksums  {algorithm: base64 value, "type": "FULL_OBJECT" or "COMPOSITE"}
+
+Both are canonical JSON without empty members, "" for none: the commit's id covers them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from gateway.s3.checksums import COMPOSITE, FULL_OBJECT
+from gateway.s3.operations import Checksums, ObjectHeaders
+from pfs import canonical_json
+
+__all__ = ["COMPOSITE", "FULL_OBJECT", "dump_checksums", "dump_headers", "load_checksums", "load_headers"]
+
+_NO_HEADERS, _NO_CHECKSUMS = ObjectHeaders(), Checksums()
+
+
+def dump_headers(headers: ObjectHeaders) -> str:
+    document = {"headers": dict(headers.standard), "metadata": dict(headers.metadata)}
+    return canonical_json({name: members for name, members in document.items() if members})
+
+
+def load_headers(attrs: str) -> ObjectHeaders:
+    if not attrs:
+        return _NO_HEADERS
+    document = json.loads(attrs)
+    return ObjectHeaders(document.get("headers", {}), document.get("metadata", {}))
+
+
+def dump_checksums(values: Mapping[str, str], kind: str = FULL_OBJECT) -> str:
+    return canonical_json({**values, "type": kind}) if values else ""
+
+
+def load_checksums(text: str) -> Checksums:
+    if not text:
+        return _NO_CHECKSUMS
+    values = json.loads(text)
+    kind = values.pop("type", None)
+    return Checksums(values, kind)

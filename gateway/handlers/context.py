@@ -1,0 +1,63 @@
+"""What every handler is given: the store, who is asking, and ways to wait for either."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import ParamSpec, Protocol, TypeVar
+
+from gateway.access.principals import Principal
+from gateway.s3.operations import Owner, Payload
+from pfs import Content, Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A body that arrived whole and as announced. `checksums`: algorithm → verified base64 value."""
+
+    content: Content
+    checksums: dict[str, str]
+
+
+class Body(Protocol):
+    """A request's body, not read yet."""
+
+    async def receive(self, payload: Payload) -> Received:
+        """Streams the body into the store at constant memory, verifying all that was announced of it.
+
+        Answers `Expect: 100-continue` first. Raises S3Error; then nothing stays behind.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request's surroundings."""
+
+    store: Store
+    threads: Executor
+    caller: Principal
+    region: str
+    body: Body
+
+    async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A short read of the store: made here and now where the database is embedded, else in a thread."""
+        if self.store.reads_are_local:
+            return call(*args, **kwargs)
+        return await self.work(call, *args, **kwargs)
+
+    async def work(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A call that may block or compute for long, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, lambda: call(*args, **kwargs))
+
+    async def durable(self, write: Future[T]) -> T:
+        """Waits until a write is on disk. Once begun it is not undone when the waiter goes away."""
+        return await asyncio.wrap_future(write)
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.caller.id, self.caller.display_name)

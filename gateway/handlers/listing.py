@@ -1,0 +1,105 @@
+"""ListObjects, ListObjectsV2, ListObjectVersions."""
+
+from __future__ import annotations
+
+import json
+
+from gateway.handlers.context import Context
+from gateway.handlers.locate import view_of
+from gateway.handlers.tokens import decode_token, encode_token
+from gateway.s3 import operations as op
+from gateway.s3.errors import InvalidArgument
+from pfs import Entry, NoSuchCommit, to_datetime
+
+
+async def list_objects(ctx: Context, request: op.ListObjectsInput) -> op.ListObjectsOutput:
+    """Both versions of the listing."""
+    view = await view_of(ctx, request.bucket)
+    page = await ctx.work(
+        ctx.store.list,
+        view,
+        prefix=request.prefix or "",
+        delimiter=request.delimiter or "",
+        after=_after(request),
+        limit=request.max_keys,
+    )
+    is_v2 = request.version == 2
+    return op.ListObjectsOutput(
+        request=request,
+        name=request.bucket,
+        contents=tuple([_summary(entry) for entry in page.entries]),
+        common_prefixes=tuple(page.prefixes),
+        is_truncated=page.last is not None,
+        next_marker=page.last if not is_v2 and request.delimiter else None,
+        next_continuation_token=encode_token(page.last) if is_v2 and page.last is not None else None,
+        owner=ctx.owner if not is_v2 or request.fetch_owner else None,
+    )
+
+
+def _after(request: op.ListObjectsInput) -> str:
+    if request.version == 1:
+        return request.marker or ""
+    if request.continuation_token:
+        return decode_token(request.continuation_token)
+    return request.start_after or ""
+
+
+def _summary(entry: Entry) -> op.ObjectSummary:
+    algorithms, kind = _checksum(entry)
+    return op.ObjectSummary(entry.key, to_datetime(entry.time_us), entry.etag, entry.size, algorithms, kind)
+
+
+def _checksum(entry: Entry) -> tuple[tuple[str, ...], str | None]:
+    if not entry.checksums:
+        return (), None
+    values = json.loads(entry.checksums)
+    kind = values.pop("type", None)
+    return tuple(name.upper() for name in values), kind
+
+
+async def list_object_versions(ctx: Context, request: op.ListObjectVersionsInput) -> op.ListObjectVersionsOutput:
+    if request.version_id_marker and not request.key_marker:
+        raise InvalidArgument(
+            "A version-id marker cannot be specified without a key marker.",
+            fields={"ArgumentName": "version-id-marker", "ArgumentValue": request.version_id_marker},
+        )
+    view = await view_of(ctx, request.bucket)
+    try:
+        page = await ctx.work(
+            ctx.store.list_versions,
+            view,
+            prefix=request.prefix or "",
+            delimiter=request.delimiter or "",
+            after=(request.key_marker or "", request.version_id_marker or None),
+            limit=request.max_keys,
+        )
+    except (NoSuchCommit, ValueError) as exc:
+        raise InvalidArgument(
+            "Invalid version id specified",
+            fields={"ArgumentName": "version-id-marker", "ArgumentValue": request.version_id_marker or ""},
+        ) from exc
+    return op.ListObjectVersionsOutput(
+        request=request,
+        name=request.bucket,
+        versions=tuple([_version(entry, is_latest) for entry, is_latest in page.versions]),
+        common_prefixes=tuple(page.prefixes),
+        is_truncated=page.last is not None,
+        owner=ctx.owner,
+        next_key_marker=page.last[0] if page.last else None,
+        next_version_id_marker=page.last[1] if page.last else None,
+    )
+
+
+def _version(entry: Entry, is_latest: bool) -> op.VersionSummary:
+    algorithms, kind = _checksum(entry)
+    return op.VersionSummary(
+        key=entry.key,
+        version_id=entry.commit_id,
+        is_latest=is_latest,
+        last_modified=to_datetime(entry.time_us),
+        is_delete_marker=entry.is_marker,
+        etag=entry.etag,
+        size=entry.size,
+        checksum_algorithms=algorithms,
+        checksum_type=kind,
+    )

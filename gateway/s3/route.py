@@ -1,0 +1,263 @@
+"""Request → operation: one table of all that S3 has, offered or not.
+
+A row is a method, a level (service, bucket, object), a sub-resource and, for PUT, whether the
+content comes from a copy source. A sub-resource is a query parameter that selects an operation
+by being there (`?acl`, `?uploadId=…`); every one that S3 knows is in the table, so that none
+can be mistaken for a plain GET or PUT. Other parameters (`x-id`, a signature's, any) select
+nothing. To offer an operation, turn its name in `_NOT_OFFERED` into an `Operation` in `_OFFERED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from gateway.s3 import errors, parse, parse_multipart, render, render_lists, render_multipart
+from gateway.s3.errors import MethodNotAllowed
+from gateway.s3.operations import AnyInput, AnyOutput
+from gateway.s3.parse_params import invalid_argument
+from gateway.s3.request import Request
+from gateway.s3.response import Response
+from gateway.s3.xml import MAX_BYTES
+
+
+class Level(Enum):
+    """What a request's address names."""
+
+    SERVICE = "SERVICE"
+    BUCKET = "BUCKET"
+    OBJECT = "OBJECT"
+
+
+class Body(Enum):
+    """What becomes of a request's body: ignored; read whole, at most `max_body`; streamed beside the Input."""
+
+    NONE = "none"
+    XML = "xml"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation that is offered. `name` is S3's own; handlers are bound by it."""
+
+    name: str
+    parse: Callable[[Request, bytes], AnyInput]
+    render: Callable[[AnyOutput], Response]
+    body: Body = Body.NONE
+    max_body: int = MAX_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The key of the table. `resource` "" is the bucket or object itself."""
+
+    method: str
+    level: Level
+    resource: str = ""
+    is_copy: bool = False
+
+
+COPY_SOURCE = "x-amz-copy-source"
+
+_SERVICE, _BUCKET, _OBJECT = Level.SERVICE, Level.BUCKET, Level.OBJECT
+
+
+_OFFERED: dict[Row, Operation] = {
+    Row("GET", _SERVICE): Operation("ListBuckets", parse.list_buckets, render.list_buckets),
+    # buckets
+    Row("PUT", _BUCKET): Operation("CreateBucket", parse.create_bucket, render.create_bucket, Body.XML),
+    Row("HEAD", _BUCKET): Operation("HeadBucket", parse.bucket_input, render.head_bucket),
+    Row("DELETE", _BUCKET): Operation("DeleteBucket", parse.bucket_input, render.empty),
+    Row("GET", _BUCKET, "location"): Operation("GetBucketLocation", parse.bucket_input, render.get_bucket_location),
+    Row("GET", _BUCKET, "versioning"): Operation(
+        "GetBucketVersioning", parse.bucket_input, render.get_bucket_versioning
+    ),
+    Row("PUT", _BUCKET, "versioning"): Operation(
+        "PutBucketVersioning", parse.put_bucket_versioning, render.empty, Body.XML
+    ),
+    # listings
+    Row("GET", _BUCKET): Operation("ListObjects", parse.list_objects, render_lists.list_objects),
+    Row("GET", _BUCKET, "list-type"): Operation("ListObjectsV2", parse.list_objects_v2, render_lists.list_objects),
+    Row("GET", _BUCKET, "versions"): Operation(
+        "ListObjectVersions", parse.list_object_versions, render_lists.list_object_versions
+    ),
+    # objects
+    Row("GET", _OBJECT): Operation("GetObject", parse.get_object, render.get_object),
+    Row("HEAD", _OBJECT): Operation("HeadObject", parse.get_object, render.get_object),
+    Row("PUT", _OBJECT): Operation("PutObject", parse.put_object, render.put_object, Body.STREAM),
+    Row("PUT", _OBJECT, is_copy=True): Operation("CopyObject", parse.copy_object, render.copy_object),
+    Row("DELETE", _OBJECT): Operation("DeleteObject", parse.delete_object, render.delete_object),
+    Row("POST", _BUCKET, "delete"): Operation(
+        "DeleteObjects", parse.delete_objects, render.delete_objects, Body.XML, parse.MAX_DELETE_BYTES
+    ),
+    # multipart uploads
+    Row("POST", _OBJECT, "uploads"): Operation(
+        "CreateMultipartUpload", parse_multipart.create_multipart_upload, render_multipart.create_multipart_upload
+    ),
+    Row("PUT", _OBJECT, "uploadId"): Operation(
+        "UploadPart", parse_multipart.upload_part, render_multipart.upload_part, Body.STREAM
+    ),
+    Row("PUT", _OBJECT, "uploadId", is_copy=True): Operation(
+        "UploadPartCopy", parse_multipart.upload_part_copy, render_multipart.upload_part_copy
+    ),
+    Row("GET", _OBJECT, "uploadId"): Operation("ListParts", parse_multipart.list_parts, render_lists.list_parts),
+    Row("GET", _BUCKET, "uploads"): Operation(
+        "ListMultipartUploads", parse_multipart.list_multipart_uploads, render_lists.list_multipart_uploads
+    ),
+    Row("POST", _OBJECT, "uploadId"): Operation(
+        "CompleteMultipartUpload",
+        parse_multipart.complete_multipart_upload,
+        render_multipart.complete_multipart_upload,
+        Body.XML,
+        parse_multipart.MAX_COMPLETE_BYTES,
+    ),
+    Row("DELETE", _OBJECT, "uploadId"): Operation(
+        "AbortMultipartUpload", parse_multipart.abort_multipart_upload, render.empty
+    ),
+}
+
+# S3's names of what is answered with NotImplemented.
+_NOT_OFFERED: dict[Row, str] = {
+    Row("POST", _BUCKET): "PostObject",
+    Row("OPTIONS", _BUCKET): "PreflightRequest",
+    Row("OPTIONS", _OBJECT): "PreflightRequest",
+    # who may do what
+    Row("GET", _BUCKET, "acl"): "GetBucketAcl",
+    Row("PUT", _BUCKET, "acl"): "PutBucketAcl",
+    Row("GET", _OBJECT, "acl"): "GetObjectAcl",
+    Row("PUT", _OBJECT, "acl"): "PutObjectAcl",
+    Row("GET", _BUCKET, "policy"): "GetBucketPolicy",
+    Row("PUT", _BUCKET, "policy"): "PutBucketPolicy",
+    Row("DELETE", _BUCKET, "policy"): "DeleteBucketPolicy",
+    Row("GET", _BUCKET, "policyStatus"): "GetBucketPolicyStatus",
+    Row("GET", _BUCKET, "publicAccessBlock"): "GetPublicAccessBlock",
+    Row("PUT", _BUCKET, "publicAccessBlock"): "PutPublicAccessBlock",
+    Row("DELETE", _BUCKET, "publicAccessBlock"): "DeletePublicAccessBlock",
+    Row("GET", _BUCKET, "ownershipControls"): "GetBucketOwnershipControls",
+    Row("PUT", _BUCKET, "ownershipControls"): "PutBucketOwnershipControls",
+    Row("DELETE", _BUCKET, "ownershipControls"): "DeleteBucketOwnershipControls",
+    Row("GET", _BUCKET, "cors"): "GetBucketCors",
+    Row("PUT", _BUCKET, "cors"): "PutBucketCors",
+    Row("DELETE", _BUCKET, "cors"): "DeleteBucketCors",
+    Row("GET", _BUCKET, "session"): "CreateSession",
+    Row("GET", _BUCKET, "abac"): "GetBucketAbac",
+    Row("PUT", _BUCKET, "abac"): "PutBucketAbac",
+    # tags and attributes
+    Row("GET", _BUCKET, "tagging"): "GetBucketTagging",
+    Row("PUT", _BUCKET, "tagging"): "PutBucketTagging",
+    Row("DELETE", _BUCKET, "tagging"): "DeleteBucketTagging",
+    Row("GET", _OBJECT, "tagging"): "GetObjectTagging",
+    Row("PUT", _OBJECT, "tagging"): "PutObjectTagging",
+    Row("DELETE", _OBJECT, "tagging"): "DeleteObjectTagging",
+    Row("GET", _OBJECT, "attributes"): "GetObjectAttributes",
+    Row("GET", _OBJECT, "annotation"): "GetObjectAnnotation",
+    Row("PUT", _OBJECT, "annotation"): "PutObjectAnnotation",
+    Row("DELETE", _OBJECT, "annotation"): "DeleteObjectAnnotation",
+    # locks and encryption
+    Row("GET", _BUCKET, "object-lock"): "GetObjectLockConfiguration",
+    Row("PUT", _BUCKET, "object-lock"): "PutObjectLockConfiguration",
+    Row("GET", _OBJECT, "legal-hold"): "GetObjectLegalHold",
+    Row("PUT", _OBJECT, "legal-hold"): "PutObjectLegalHold",
+    Row("GET", _OBJECT, "retention"): "GetObjectRetention",
+    Row("PUT", _OBJECT, "retention"): "PutObjectRetention",
+    Row("GET", _BUCKET, "encryption"): "GetBucketEncryption",
+    Row("PUT", _BUCKET, "encryption"): "PutBucketEncryption",
+    Row("DELETE", _BUCKET, "encryption"): "DeleteBucketEncryption",
+    Row("PUT", _OBJECT, "encryption"): "UpdateObjectEncryption",
+    # what a bucket does by itself
+    Row("GET", _BUCKET, "lifecycle"): "GetBucketLifecycleConfiguration",
+    Row("PUT", _BUCKET, "lifecycle"): "PutBucketLifecycleConfiguration",
+    Row("DELETE", _BUCKET, "lifecycle"): "DeleteBucketLifecycle",
+    Row("GET", _BUCKET, "replication"): "GetBucketReplication",
+    Row("PUT", _BUCKET, "replication"): "PutBucketReplication",
+    Row("DELETE", _BUCKET, "replication"): "DeleteBucketReplication",
+    Row("GET", _BUCKET, "notification"): "GetBucketNotificationConfiguration",
+    Row("PUT", _BUCKET, "notification"): "PutBucketNotificationConfiguration",
+    Row("GET", _BUCKET, "website"): "GetBucketWebsite",
+    Row("PUT", _BUCKET, "website"): "PutBucketWebsite",
+    Row("DELETE", _BUCKET, "website"): "DeleteBucketWebsite",
+    Row("GET", _BUCKET, "logging"): "GetBucketLogging",
+    Row("PUT", _BUCKET, "logging"): "PutBucketLogging",
+    Row("GET", _BUCKET, "accelerate"): "GetBucketAccelerateConfiguration",
+    Row("PUT", _BUCKET, "accelerate"): "PutBucketAccelerateConfiguration",
+    Row("GET", _BUCKET, "requestPayment"): "GetBucketRequestPayment",
+    Row("PUT", _BUCKET, "requestPayment"): "PutBucketRequestPayment",
+    # reports; without `id`, GET lists them
+    Row("GET", _BUCKET, "analytics"): "GetBucketAnalyticsConfiguration",
+    Row("PUT", _BUCKET, "analytics"): "PutBucketAnalyticsConfiguration",
+    Row("DELETE", _BUCKET, "analytics"): "DeleteBucketAnalyticsConfiguration",
+    Row("GET", _BUCKET, "intelligent-tiering"): "GetBucketIntelligentTieringConfiguration",
+    Row("PUT", _BUCKET, "intelligent-tiering"): "PutBucketIntelligentTieringConfiguration",
+    Row("DELETE", _BUCKET, "intelligent-tiering"): "DeleteBucketIntelligentTieringConfiguration",
+    Row("GET", _BUCKET, "inventory"): "GetBucketInventoryConfiguration",
+    Row("PUT", _BUCKET, "inventory"): "PutBucketInventoryConfiguration",
+    Row("DELETE", _BUCKET, "inventory"): "DeleteBucketInventoryConfiguration",
+    Row("GET", _BUCKET, "metrics"): "GetBucketMetricsConfiguration",
+    Row("PUT", _BUCKET, "metrics"): "PutBucketMetricsConfiguration",
+    Row("DELETE", _BUCKET, "metrics"): "DeleteBucketMetricsConfiguration",
+    Row("POST", _BUCKET, "metadataConfiguration"): "CreateBucketMetadataConfiguration",
+    Row("GET", _BUCKET, "metadataConfiguration"): "GetBucketMetadataConfiguration",
+    Row("DELETE", _BUCKET, "metadataConfiguration"): "DeleteBucketMetadataConfiguration",
+    Row("POST", _BUCKET, "metadataTable"): "CreateBucketMetadataTableConfiguration",
+    Row("GET", _BUCKET, "metadataTable"): "GetBucketMetadataTableConfiguration",
+    Row("DELETE", _BUCKET, "metadataTable"): "DeleteBucketMetadataTableConfiguration",
+    Row("PUT", _BUCKET, "metadataAnnotationTable"): "UpdateBucketMetadataAnnotationTableConfiguration",
+    Row("PUT", _BUCKET, "metadataInventoryTable"): "UpdateBucketMetadataInventoryTableConfiguration",
+    Row("PUT", _BUCKET, "metadataJournalTable"): "UpdateBucketMetadataJournalTableConfiguration",
+    # objects in other ways
+    Row("GET", _OBJECT, "torrent"): "GetObjectTorrent",
+    Row("POST", _OBJECT, "restore"): "RestoreObject",
+    Row("POST", _OBJECT, "select"): "SelectObjectContent",
+    Row("PUT", _OBJECT, "renameObject"): "RenameObject",
+}
+
+_RESOURCES = frozenset(row.resource for row in (*_OFFERED, *_NOT_OFFERED)) - {""}
+
+OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _OFFERED.values()}
+
+
+def route(request: Request) -> Operation:
+    """The operation asked for. Raises NotImplemented for what S3 has and we do not, MethodNotAllowed
+    for what not even S3 has, InvalidArgument for two sub-resources at once."""
+    row = _row(request)
+    operation = _OFFERED.get(row)
+    if operation is not None:
+        return operation
+    name = _NOT_OFFERED.get(row)
+    if name is None:
+        raise _method_not_allowed(row)
+    raise errors.NotImplemented(f"This gateway does not offer {name}.", fields={"Operation": name})
+
+
+def _method_not_allowed(row: Row) -> MethodNotAllowed:
+    known = (*_OFFERED, *_NOT_OFFERED)
+    allowed = {other.method for other in known if (other.level, other.resource) == (row.level, row.resource)}
+    return MethodNotAllowed(
+        fields={"Method": row.method, "ResourceType": row.resource or row.level.value},
+        headers={"Allow": ", ".join(sorted(allowed))},
+    )
+
+
+def _row(request: Request) -> Row:
+    if request.bucket is None:
+        level = Level.SERVICE
+    elif request.key is None:
+        level = Level.BUCKET
+    else:
+        level = Level.OBJECT
+    resource = _sub_resource(request) if request.params else ""
+    row = Row(request.method, level, resource)
+    if request.method == "PUT" and COPY_SOURCE in request.headers:
+        copy = Row(request.method, level, resource, is_copy=True)
+        return copy if copy in _OFFERED else row
+    return row
+
+
+def _sub_resource(request: Request) -> str:
+    named = [name for name in request.params if name in _RESOURCES]
+    if len(named) > 1:
+        message = f"Conflicting query string parameters: {', '.join(sorted(named))}"
+        raise invalid_argument("ResourceType", named[0], message)
+    return named[0] if named else ""

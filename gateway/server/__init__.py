@@ -1,0 +1,1 @@
+"""aiohttp lives here: sockets in, S3 answers out."""

@@ -1,0 +1,196 @@
+"""Request bodies: streamed into the store at constant memory, verified on the way.
+
+Bytes are taken from the connection in batches of about a mebibyte. While a thread decodes, verifies, hashes and
+stores one batch the next is received; there are never more than two. Small bodies, which arrive in one piece, are
+dealt with where they are: a thread would cost more than the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from typing import ParamSpec, TypeVar
+
+from aiohttp import ClientPayloadError, web
+from aiohttp.web_protocol import RequestPayloadError
+
+from gateway.handlers.context import Received
+from gateway.s3.checksums import Verifier
+from gateway.s3.chunked import ChunkedDecoder
+from gateway.s3.errors import IncompleteBody, MaxMessageLengthExceeded, MissingContentLength, RequestTimeout, SignatureDoesNotMatch
+from gateway.s3.operations import Payload
+from gateway.s3.sigv4 import ChunkSigner
+from gateway.server.wire import Exchange
+from pfs import Stage, Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BATCH = 1024 * 1024
+_SMALL = 128 * 1024
+
+
+class RequestBody:
+    """A request's body, not read yet. `received` counts its bytes as they came."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        store: Store,
+        threads: Executor,
+        signer: ChunkSigner | None,
+        idle_timeout_s: float,
+    ) -> None:
+        self.received = 0
+        self._exchange = exchange
+        self._content = exchange.http.content
+        self._store, self._threads = store, threads
+        self._signer = signer
+        self._idle_timeout_s = idle_timeout_s
+        self._asked = False
+
+    async def receive(self, payload: Payload) -> Received:
+        """See `gateway.handlers.context.Body`."""
+        headers = self._exchange.http.headers
+        if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
+            raise MissingContentLength
+        intake = _Intake(payload, self._signer, self._store.stage())
+        try:
+            return await self._take_in(intake)
+        except BaseException:
+            await self._in_thread(intake.discard)
+            raise
+
+    async def whole(self, payload: Payload, limit: int) -> bytes:
+        """A body that is parsed as one, XML for instance, verified. Raises MaxMessageLengthExceeded."""
+        whole = _Whole(payload, self._signer)
+        async for batch, _ in self._batches():
+            whole.take(batch)
+            if whole.size > limit:
+                raise MaxMessageLengthExceeded(fields={"MaxMessageLengthBytes": str(limit)})
+        return whole.finish()
+
+    async def skip(self, most: int) -> bool:
+        """Reads away what is left, if that is at most `most` bytes and on its way; whether all of it is gone."""
+        if self._content.is_eof():
+            return True
+        announced = self._exchange.http.content_length
+        if announced is None or announced - self.received > most or (self._exchange.expects_continue and not self._asked):
+            return False
+        async for _ in self._batches():
+            pass
+        return True
+
+    async def _take_in(self, intake: _Intake) -> Received:
+        running: asyncio.Future[None] | None = None
+        try:
+            async for batch, is_last in self._batches():
+                if running is not None:
+                    await running
+                    running = None
+                if is_last and intake.size + _length(batch) <= _SMALL:
+                    intake.take(batch)
+                    return intake.finish()
+                running = self._in_thread(intake.take, batch)
+        finally:
+            if running is not None:
+                await asyncio.wait([running])
+        if running is not None:
+            running.result()
+        return await self._in_thread(intake.finish)
+
+    async def _batches(self) -> AsyncIterator[tuple[Sequence[bytes], bool]]:
+        """The body in batches, each with whether it is the last. Raises IncompleteBody, RequestTimeout."""
+        if not self._asked:
+            self._asked = True
+            self._exchange.send_continue()
+        held: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._idle_timeout_s) as deadline:
+                while data := await self._content.readany():
+                    held.append(data)
+                    size += len(data)
+                    self.received += len(data)
+                    if size >= BATCH:
+                        deadline.reschedule(None)
+                        yield held, False
+                        held, size = [], 0
+                    deadline.reschedule(asyncio.get_running_loop().time() + self._idle_timeout_s)
+        except TimeoutError as exc:
+            raise RequestTimeout from exc
+        except (RequestPayloadError, ClientPayloadError, web.PayloadAccessError) as exc:
+            raise IncompleteBody from exc
+        yield held, True
+
+    def _in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, lambda: call(*args, **kwargs))
+
+
+class _Decoder:
+    """From bytes as sent to verified content, in pieces."""
+
+    def __init__(self, payload: Payload, signer: ChunkSigner | None) -> None:
+        self._verifier = Verifier(payload)
+        if payload.signed and signer is None:
+            raise SignatureDoesNotMatch("Signed chunks need a SigV4 signature in the Authorization header.")
+        self._chunked = ChunkedDecoder(signer if payload.signed else None, payload.trailer) if payload.chunked else None
+
+    def decode(self, batch: Sequence[bytes]) -> Iterator[bytes | memoryview]:
+        for data in batch:
+            for piece in (data,) if self._chunked is None else self._chunked.feed(data):
+                self._verifier.update(piece)
+                yield piece
+
+    def finish(self) -> dict[str, str]:
+        """The verified checksums. Raises S3Error unless all that was announced holds."""
+        if self._chunked is None:
+            return self._verifier.finish({})
+        self._chunked.finish()
+        return self._verifier.finish(self._chunked.trailers)
+
+
+class _Intake:
+    """A body on its way into the store. Used by one thread at a time."""
+
+    def __init__(self, payload: Payload, signer: ChunkSigner | None, stage: Stage) -> None:
+        self._decoder = _Decoder(payload, signer)
+        self._stage = stage
+        self.size = 0
+
+    def take(self, batch: Sequence[bytes]) -> None:
+        self.size += _length(batch)
+        for piece in self._decoder.decode(batch):
+            self._stage.write(piece)
+
+    def finish(self) -> Received:
+        checksums = self._decoder.finish()
+        return Received(self._stage.finish(), checksums)
+
+    def discard(self) -> None:
+        self._stage.discard()
+
+
+class _Whole:
+    """A small body, kept in memory."""
+
+    def __init__(self, payload: Payload, signer: ChunkSigner | None) -> None:
+        self._decoder = _Decoder(payload, signer)
+        self._pieces = bytearray()
+
+    @property
+    def size(self) -> int:
+        return len(self._pieces)
+
+    def take(self, batch: Sequence[bytes]) -> None:
+        for piece in self._decoder.decode(batch):
+            self._pieces += piece
+
+    def finish(self) -> bytes:
+        self._decoder.finish()
+        return bytes(self._pieces)
+
+
+def _length(batch: Sequence[bytes]) -> int:
+    return sum(map(len, batch))

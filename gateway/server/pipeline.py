@@ -1,0 +1,197 @@
+"""A request's way: address → authenticate → parse → handle → render → send, and whatever can fail on it.
+
+Every refusal is an S3Error and answered as S3's XML; the unexpected becomes InternalError with the
+request's id, its traceback goes to the log. Once an answer has begun, failing means to cut the connection.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from aiohttp import web
+
+from gateway import metrics
+from gateway.config import Config
+from gateway.handlers.context import Context
+from gateway.handlers.faults import translate
+from gateway.handlers.objects import Download
+from gateway.s3.address import build_request, unaddressed_request
+from gateway.s3.errors import InternalError, S3Error
+from gateway.s3.parse_payload import parse_payload
+from gateway.s3.render import render_error
+from gateway.s3.request import Request
+from gateway.s3.route import Body, Operation, route
+from gateway.server.access_log import AccessLog
+from gateway.server.authenticate import Authenticator, Identity
+from gateway.server.bodies import RequestBody
+from gateway.server.sending import Sender
+from gateway.server.service import PREFIX, ServiceEndpoints
+from gateway.server.wire import Answered, Exchange
+from pfs import Corruption, Store, StoreError
+
+Handler = Callable[[Context, Any], Awaitable[Any]]
+
+_log = logging.getLogger(__name__)
+_SKIP_MOST = 1024 * 1024
+_ids = itertools.count(secrets.randbits(64))
+
+
+def new_request_id() -> str:
+    """16 hex digits, unlike any other's: they begin at a random place in each process."""
+    return f"{next(_ids) & 0xFFFFFFFFFFFFFFFF:016X}"
+
+
+@dataclass(slots=True)
+class _Record:
+    """What the log and the metrics are told of a request."""
+
+    request: Request
+    operation: str = "Unknown"
+    access_key: str = ""
+    error_code: str | None = None
+    received: int = 0
+
+
+class Pipeline:
+    """aiohttp's request handler. One per process; holds no state between requests."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        threads: Executor,
+        authenticator: Authenticator,
+        handlers: Mapping[str, Handler],
+        service: ServiceEndpoints,
+        access_log: AccessLog,
+    ) -> None:
+        self._config, self._store, self._threads = config, store, threads
+        self._authenticator, self._handlers = authenticator, handlers
+        self._service, self._access_log = service, access_log
+        self._sender = Sender(store, threads, config.body_idle_timeout_s)
+
+    async def __call__(self, http: web.BaseRequest) -> Answered:
+        started = perf_counter()
+        metrics.request_started()
+        exchange = Exchange(http, new_request_id())
+        record = _Record(self._unaddressed(exchange))
+        try:
+            await self._answer(exchange, record)
+        except ConnectionError:
+            record.error_code = "ClientGone"
+            exchange.abort()
+        finally:
+            self._finish(exchange, record, perf_counter() - started)
+        return Answered(exchange.keep_alive)
+
+    async def _answer(self, exchange: Exchange, record: _Record) -> None:
+        try:
+            if exchange.http.raw_path.startswith(PREFIX):
+                record.operation = "Service"
+                await self._service.answer(exchange)
+                return
+            record.request = self._addressed(exchange)
+            await self._carry_out(exchange, record)
+        except ConnectionError:
+            raise
+        except S3Error as exc:
+            await self._refuse(exchange, record, exc)
+        except StoreError as exc:
+            if isinstance(exc, Corruption):
+                metrics.CORRUPTIONS.inc()
+                _log.error("request %s: corruption: %s", exchange.request_id, exc)
+            await self._refuse(exchange, record, translate(exc))
+        except Exception:
+            _log.exception("request %s failed", exchange.request_id)
+            await self._refuse(exchange, record, InternalError())
+
+    async def _carry_out(self, exchange: Exchange, record: _Record) -> None:
+        request = record.request
+        operation = route(request)
+        record.operation = operation.name
+        identity = self._authenticator.identify(request)
+        record.access_key = identity.access_key
+        body = RequestBody(
+            exchange, self._store, self._threads, identity.signer, self._config.body_idle_timeout_s
+        )
+        try:
+            await self._run(exchange, request, operation, identity, body)
+        except S3Error:
+            if not exchange.has_begun and not await body.skip(_SKIP_MOST):
+                exchange.keep_alive = False
+            raise
+        finally:
+            record.received = body.received
+
+    async def _run(
+        self, exchange: Exchange, request: Request, operation: Operation, identity: Identity, body: RequestBody
+    ) -> None:
+        text = b""
+        if operation.body is Body.XML:
+            text = await body.whole(parse_payload(request), operation.max_body)
+        context = Context(self._store, self._threads, identity.principal, self._config.region, body)
+        output = await self._handlers[operation.name](context, operation.parse(request, text))
+        if isinstance(output, Download):
+            await self._sender.send(exchange, operation.render(output.output), output.segments)
+        else:
+            exchange.send(operation.render(output))
+
+    async def _refuse(self, exchange: Exchange, record: _Record, error: S3Error) -> None:
+        record.error_code = error.code
+        if exchange.has_begun:
+            exchange.abort()
+            return
+        if not exchange.http.content.is_eof():
+            exchange.keep_alive = False
+        exchange.send(render_error(error, record.request))
+
+    def _addressed(self, exchange: Exchange) -> Request:
+        http = exchange.http
+        return build_request(
+            http.method,
+            http.raw_path,
+            http.raw_headers,
+            secure=http.secure,
+            remote=http.remote or "",
+            request_id=exchange.request_id,
+            domains=self._config.domain,
+        )
+
+    def _unaddressed(self, exchange: Exchange) -> Request:
+        http = exchange.http
+        return unaddressed_request(
+            http.method, http.raw_path, remote=http.remote or "", request_id=exchange.request_id
+        )
+
+    def _finish(self, exchange: Exchange, record: _Record, seconds: float) -> None:
+        metrics.request_finished(
+            record.operation,
+            exchange.status,
+            seconds,
+            received=record.received,
+            sent=exchange.sent,
+            error_code=record.error_code,
+        )
+        if self._access_log.is_on:
+            request = record.request
+            self._access_log.write(
+                request_id=exchange.request_id,
+                remote=request.remote,
+                access_key=record.access_key,
+                operation=record.operation,
+                method=request.method,
+                path=request.raw_path,
+                status=exchange.status,
+                error=record.error_code,
+                received=record.received,
+                sent=exchange.sent,
+                ms=round(seconds * 1000, 3),
+                user_agent=exchange.http.headers.get("User-Agent", ""),
+            )

@@ -1,0 +1,1 @@
+"""Alembic's steps for the store's tables, shipped in the wheel; `pfs.meta.migrate` runs them."""

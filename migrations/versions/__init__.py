@@ -1,0 +1,1 @@
+"""One short step per file, in order of their numbers."""

@@ -1,0 +1,1 @@
+"""Where the bytes of larger blobs are: one interface (`base`), one contract test suite."""

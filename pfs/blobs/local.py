@@ -1,0 +1,152 @@
+"""Blobs as files on a local disk.
+
+    <root>/blobs/ab/cd/<64 hex digits>    a blob; ab, cd are its first four digits
+    <root>/tmp/<random>                   a blob on its way in, locked (flock) by its writer
+
+Durability: the file is synced, renamed, and both the folder that it enters and any folder made for
+it are synced, before `commit` returns. A temporary file whose lock is free belongs to a process that is
+gone; opening the store removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from pfs.blobs.base import Buffer
+from pfs.errors import MissingBlob, StoreFull
+from pfs.model import Digest
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class LocalBlobs:
+    def __init__(self, root: Path) -> None:
+        self._blobs, self._tmp = root / "blobs", root / "tmp"
+        for folder in (self._blobs, self._tmp):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sync_folder(root)
+        self._sweep()
+
+    def create(self) -> _FileWriter:
+        return _FileWriter(self, self._tmp / secrets.token_hex(16))
+
+    def read(self, digest: Digest, offset: int, length: int) -> bytes:
+        try:
+            fd = os.open(self._where(digest), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as exc:
+            raise MissingBlob(digest.hex()) from exc
+        try:
+            return os.pread(fd, length, offset)
+        finally:
+            os.close(fd)
+
+    def size(self, digest: Digest) -> int | None:
+        try:
+            return self._where(digest).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def path(self, digest: Digest) -> Path | None:
+        return self._where(digest)
+
+    def delete(self, digest: Digest) -> None:
+        self._where(digest).unlink(missing_ok=True)
+
+    def digests(self) -> Iterator[Digest]:
+        for outer in _folders(self._blobs):
+            for inner in _folders(outer):
+                for name in os.listdir(inner):
+                    yield Digest(bytes.fromhex(name))
+
+    def close(self) -> None:
+        """Nothing is held open between calls."""
+
+    def adopt(self, temporary: Path, digest: Digest) -> None:
+        """Moves a synced temporary file to its blob's place; one that is there already is kept."""
+        target = self._where(digest)
+        for folder in (target.parent.parent, target.parent):
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+                _sync_folder(folder.parent)
+        temporary.rename(target)
+        _sync_folder(target.parent)
+
+    def _where(self, digest: Digest) -> Path:
+        name = digest.hex()
+        return self._blobs / name[:2] / name[2:4] / name
+
+    def _sweep(self) -> None:
+        """Removes what writers left that are no more."""
+        for path in self._tmp.iterdir():
+            with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+
+class _FileWriter:
+    def __init__(self, store: LocalBlobs, path: Path) -> None:
+        self._store, self._path = store, path
+        self._fd = -1
+        with _full_disk():
+            while self._fd < 0:
+                self._fd = self._create_locked()
+
+    def _create_locked(self) -> int:
+        """A new file under its lock; -1 where a sweep took it between the two."""
+        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink:
+            return fd
+        os.close(fd)
+        return -1
+
+    def write(self, data: Buffer) -> None:
+        view = memoryview(data)
+        with _full_disk():
+            while view:
+                view = view[os.write(self._fd, view) :]
+
+    def commit(self, digest: Digest) -> None:
+        with _full_disk():
+            os.fsync(self._fd)
+            self._store.adopt(self._path, digest)
+        os.close(self._fd)
+        self._fd = -1
+
+    def abort(self) -> None:
+        if self._fd >= 0:
+            self._path.unlink(missing_ok=True)
+            os.close(self._fd)
+            self._fd = -1
+
+    def __del__(self) -> None:
+        self.abort()
+
+
+@contextlib.contextmanager
+def _full_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _NO_ROOM:
+            raise StoreFull(f"the disk has no room for a blob: {exc.strerror}") from exc
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _folders(parent: Path) -> Iterator[Path]:
+    with os.scandir(parent) as found:
+        yield from (Path(entry.path) for entry in found if entry.is_dir())

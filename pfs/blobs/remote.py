@@ -1,0 +1,85 @@
+"""Blobs in an object store (S3, GCS, Azure), through `obstore`.
+
+A blob's digest is known only at its end, so that its bytes are spooled to a local temporary
+file and sent from there: as `<prefix>/ab/cd/<64 hex digits>`, in parts where it is large. An object
+store shows an object only when it is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import NotFoundError
+from obstore.store import ObjectStore, from_url
+
+from pfs.blobs.base import Buffer
+from pfs.errors import MissingBlob
+from pfs.model import Digest
+
+
+class RemoteBlobs:
+    """`url`: `s3://bucket/prefix`, `gs://…`, `az://…`, `file:///…`; `options` as obstore takes them
+    (credentials come from its usual environment variables)."""
+
+    def __init__(self, url: str, spool: Path | None = None, options: dict[str, str] | None = None) -> None:
+        self._store: ObjectStore = from_url(url, **(options or {}))
+        self._spool = spool
+
+    def create(self) -> _SpoolWriter:
+        return _SpoolWriter(self._store, self._spool)
+
+    def read(self, digest: Digest, offset: int, length: int) -> bytes:
+        size = self.size(digest)
+        if size is None:
+            raise MissingBlob(digest.hex())
+        length = min(length, size - offset)
+        if length <= 0:
+            return b""
+        return bytes(obstore.get_range(self._store, _name(digest), start=offset, length=length))
+
+    def size(self, digest: Digest) -> int | None:
+        try:
+            return obstore.head(self._store, _name(digest))["size"]
+        except (NotFoundError, FileNotFoundError):
+            return None
+
+    def path(self, digest: Digest) -> Path | None:
+        return None
+
+    def delete(self, digest: Digest) -> None:
+        with contextlib.suppress(NotFoundError, FileNotFoundError):
+            obstore.delete(self._store, _name(digest))
+
+    def digests(self) -> Iterator[Digest]:
+        for page in obstore.list(self._store):
+            for found in page:
+                yield Digest(bytes.fromhex(found["path"].rpartition("/")[2]))
+
+    def close(self) -> None:
+        """obstore keeps its connections to itself."""
+
+
+class _SpoolWriter:
+    def __init__(self, store: ObjectStore, spool: Path | None) -> None:
+        self._store = store
+        self._file = tempfile.TemporaryFile(dir=spool)
+
+    def write(self, data: Buffer) -> None:
+        self._file.write(data)
+
+    def commit(self, digest: Digest) -> None:
+        self._file.seek(0)
+        obstore.put(self._store, _name(digest), self._file)
+        self._file.close()
+
+    def abort(self) -> None:
+        self._file.close()
+
+
+def _name(digest: Digest) -> str:
+    name = digest.hex()
+    return f"{name[:2]}/{name[2:4]}/{name}"

@@ -1,0 +1,1 @@
+"""How a change becomes a commit: the hash chain, the transaction, the group."""

@@ -1,0 +1,155 @@
+"""What a store can refuse or fail with.
+
+    StoreError
+    ├── CallerError            the caller's mistake; nothing was changed
+    │   ├── InvalidName        a repo, branch or key that the grammar rules out
+    │   ├── InvalidRevision    text that is no revision
+    │   ├── NoSuchRepo, NoSuchBranch, BranchExists
+    │   ├── NoSuchCommit       a revision that names nothing here
+    │   │   └── AmbiguousRevision   an id prefix that names several commits
+    │   ├── NoSuchKey          absent, or deleted: `marker` tells which
+    │   ├── NoSuchUpload, NoSuchPart, PartTooSmall
+    │   ├── HistoryIsImmutable a change to what has been committed
+    │   └── GuardRefused       base for what a caller's own guard raises
+    ├── TryAgain               the store is sound, this attempt failed
+    │   ├── StoreBusy          a lock or a connection was not to be had in time
+    │   ├── StoreFull          no room left on the disk; nothing was written
+    │   └── StoreClosed
+    └── Corruption             what was stored is not what is read; never a "not found"
+        ├── MissingBlob
+        └── BadRecord
+
+Facts travel as attributes, for whoever translates them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pfs.model import Entry
+
+
+class StoreError(Exception):
+    """Base of all errors that a store raises on purpose."""
+
+
+class CallerError(StoreError):
+    """The request cannot be carried out as asked; nothing was changed."""
+
+
+class InvalidName(CallerError):
+    def __init__(self, what: str, name: str) -> None:
+        self.what, self.name = what, name
+        super().__init__(f"{name!r} is not a legal {what} name")
+
+
+class InvalidRevision(CallerError):
+    def __init__(self, rev: str) -> None:
+        self.rev = rev
+        super().__init__(f"{rev!r} is not a revision")
+
+
+class NoSuchRepo(CallerError):
+    def __init__(self, repo: str) -> None:
+        self.repo = repo
+        super().__init__(f"there is no repo {repo!r}")
+
+
+class NoSuchBranch(CallerError):
+    def __init__(self, repo: str, branch: str) -> None:
+        self.repo, self.branch = repo, branch
+        super().__init__(f"repo {repo!r} has no branch {branch!r}")
+
+
+class BranchExists(CallerError):
+    def __init__(self, repo: str, branch: str) -> None:
+        self.repo, self.branch = repo, branch
+        super().__init__(f"repo {repo!r} already has a branch {branch!r}")
+
+
+class NoSuchCommit(CallerError):
+    def __init__(self, rev: str, reason: str | None = None) -> None:
+        self.rev = rev
+        super().__init__(reason or f"revision {rev!r} names no commit here")
+
+
+class AmbiguousRevision(NoSuchCommit):
+    """`candidates` are full commit ids, sorted, at most ten."""
+
+    def __init__(self, rev: str, candidates: Sequence[str]) -> None:
+        self.candidates = tuple(candidates)
+        super().__init__(rev, f"revision {rev!r} is ambiguous: {', '.join(c[:16] for c in self.candidates)}")
+
+
+class NoSuchKey(CallerError):
+    """`marker` is the delete marker that hides the key, None where the key never was."""
+
+    def __init__(self, key: str, marker: Entry | None = None) -> None:
+        self.key, self.marker = key, marker
+        super().__init__(f"there is no key {key!r}")
+
+
+class NoSuchUpload(CallerError):
+    def __init__(self, upload_id: str) -> None:
+        self.upload_id = upload_id
+        super().__init__(f"there is no upload {upload_id!r}")
+
+
+class NoSuchPart(CallerError):
+    """The part is absent, or is not the one that the caller described."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"part {number} is absent or differs")
+
+
+class PartTooSmall(CallerError):
+    """A part other than the last is below the caller's minimum."""
+
+    def __init__(self, number: int, size: int, minimum: int) -> None:
+        self.number, self.size, self.minimum = number, size, minimum
+        super().__init__(f"part {number} has {size} bytes, below the minimum of {minimum}")
+
+
+class HistoryIsImmutable(CallerError):
+    def __init__(self, commit_id: str) -> None:
+        self.commit_id = commit_id
+        super().__init__("a committed version can not be changed or removed")
+
+
+class GuardRefused(CallerError):
+    """Base for what a guard raises to stop its change (see `pfs.model.Guard`)."""
+
+
+class TryAgain(StoreError):
+    """The store is sound; the same call may succeed later."""
+
+
+class StoreBusy(TryAgain):
+    pass
+
+
+class StoreFull(TryAgain):
+    pass
+
+
+class StoreClosed(TryAgain):
+    pass
+
+
+class Corruption(StoreError):
+    """Stored bytes are missing or are not what their name says."""
+
+
+class MissingBlob(Corruption):
+    def __init__(self, digest: str) -> None:
+        self.digest = digest
+        super().__init__(f"blob {digest} is missing")
+
+
+class BadRecord(Corruption):
+    def __init__(self, what: str, detail: str) -> None:
+        self.what = what
+        super().__init__(f"{what}: {detail}")

@@ -1,0 +1,199 @@
+"""Re-verifies a store: the hash chain, heads, intervals, and that every blob is there.
+
+It only reads, in one snapshot, and may run beside a serving gateway. With `verify_data` every blob's bytes are read and
+hashed as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from blake3 import blake3
+
+from pfs.blobs.base import BlobStore
+from pfs.commits.chain import commit_id
+from pfs.errors import BadRecord, MissingBlob
+from pfs.manifest import decode_extents, decode_manifest
+from pfs.meta import commits, contents, entries, refs, uploads
+from pfs.meta.database import Connection
+from pfs.meta.refs import Timeline
+from pfs.model import BLOB, MANIFEST, OBJECT, Commit, Digest, Extent, Repo
+
+_BATCH = 1_000
+_READ_SIZE = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`kind`: chain, head, interval, blob, manifest. `subject` names the record, `detail` says what is wrong."""
+
+    kind: str
+    subject: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What was looked at, and what is wrong with it."""
+
+    repos: int = 0
+    branches: int = 0
+    commits: int = 0
+    entries: int = 0
+    blobs: int = 0
+    manifests: int = 0
+    bytes_read: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def found(self, kind: str, subject: str, detail: str) -> None:
+        self.problems.append(Problem(kind, subject, detail))
+
+
+def check(conn: Connection, blobs: BlobStore, *, verify_data: bool) -> Report:
+    report = Report()
+    for repo in refs.all_repos(conn):
+        report.repos += 1
+        _check_repo(conn, repo, report)
+    _check_contents(conn, blobs, report, verify_data)
+    return report
+
+
+def _check_repo(conn: Connection, repo: Repo, report: Report) -> None:
+    lines = {line.id: line for line in refs.timelines_of_repo(conn, repo.id)}
+    for line in lines.values():
+        _check_chain(conn, repo, line, lines, report)
+        _check_intervals(conn, line, report)
+    for branch in refs.branches_of_repo(conn, repo.id):
+        report.branches += 1
+        owner = _owner(lines, branch.timeline_id, branch.head_seq)
+        if owner is None or commits.commit_at(conn, owner.id, branch.head_seq) is None:
+            report.found("head", branch.label, f"its head, commit {branch.head_seq} of its timeline, is not there")
+
+
+def _owner(lines: dict[int, Timeline], timeline_id: int, seq: int) -> Timeline | None:
+    line = lines.get(timeline_id)
+    while line is not None and seq <= line.fork_seq:
+        line = lines.get(line.parent_id) if line.parent_id is not None else None
+    return line
+
+
+def _check_chain(conn: Connection, repo: Repo, line: Timeline, lines: dict[int, Timeline], report: Report) -> None:
+    expected = line.fork_seq + 1
+    parent = None
+    if line.parent_id is not None:
+        owner = _owner(lines, line.parent_id, line.fork_seq)
+        parent = commits.commit_at(conn, owner.id, line.fork_seq) if owner else None
+        if parent is None:
+            report.found("chain", f"timeline {line.id} of {repo.name}", "the commit that it forked from is not there")
+            return
+    for commit in _commits(conn, line):
+        report.commits += 1
+        if commit.seq != expected:
+            report.found("chain", commit.id, f"commit {expected} before it is not there")
+            return
+        if _recomputed(conn, repo, line, commit, parent) != commit.id:
+            report.found("chain", commit.id, "its recorded history does not give this id")
+        parent, expected = commit, expected + 1
+
+
+def _commits(conn: Connection, line: Timeline) -> Iterator[Commit]:
+    after = line.fork_seq
+    while page := commits.commits_in_timeline(conn, line.id, after, _BATCH):
+        yield from page
+        after = page[-1].seq
+
+
+def _recomputed(conn: Connection, repo: Repo, line: Timeline, commit: Commit, parent: Commit | None) -> str:
+    merged = commits.merge_parents_of(conn, line.id, commit.seq)
+    return commit_id(
+        repo_uid=repo.uid,
+        timeline_uid=line.uid,
+        seq=commit.seq,
+        parents=(*([parent.id] if parent else []), *merged),
+        time_us=commit.time_us,
+        author=commit.author,
+        message=commit.message,
+        metadata=commit.metadata,
+        changes=[(entry.key.encode(), entry) for entry in entries.changes(conn, line.id, commit.seq)],
+    )
+
+
+def _check_intervals(conn: Connection, line: Timeline, report: Report) -> None:
+    """Each version ends where the next begins; only the newest may be open, or a marker closed at once."""
+    for key, rows in groupby(entries.intervals(conn, line.id), key=lambda row: row[0]):
+        next_seq = None
+        for _, seq, until_seq, kind, _, digest, layout in rows:
+            report.entries += 1
+            closed_marker = kind != OBJECT and until_seq == seq
+            if until_seq != next_seq and not closed_marker:
+                report.found("interval", repr(key), f"version {seq} ends at {until_seq}, the next begins at {next_seq}")
+            if kind == OBJECT:
+                _check_content(conn, key, Digest(digest), layout, report)
+            next_seq = seq
+
+
+def _check_content(conn: Connection, key: bytes, digest: Digest, layout: int, report: Report) -> None:
+    if layout == BLOB and contents.find_blob(conn, digest) is None:
+        report.found("blob", digest.hex(), f"it is not recorded, but {key!r} holds it")
+    if layout == MANIFEST and contents.find_manifest(conn, digest) is None:
+        report.found("manifest", digest.hex(), f"it is not recorded, but {key!r} holds it")
+
+
+def _check_contents(conn: Connection, blobs: BlobStore, report: Report, verify_data: bool) -> None:
+    after = 0
+    while page := contents.blobs_after(conn, after, _BATCH):
+        for after, digest, data in page:
+            report.blobs += 1
+            _check_blob(blobs, Digest(digest), data, report, verify_data)
+    last = b""
+    while rows := contents.manifests_after(conn, last, _BATCH):
+        for last, body in rows:
+            report.manifests += 1
+            _check_manifest(conn, last, body, report)
+    for (extents,) in uploads.all_extents(conn):
+        _check_extents(conn, "a staged part", decode_extents(extents), report)
+
+
+def _check_blob(blobs: BlobStore, digest: Digest, data: bytes | None, report: Report, verify_data: bool) -> None:
+    if data is None and blobs.size(digest) is None:
+        report.found("blob", digest.hex(), "its bytes are not in the blob store")
+        return
+    if verify_data and _digest_of(blobs, digest, data, report) != digest:
+        report.found("blob", digest.hex(), "its bytes are not what its name says")
+
+
+def _digest_of(blobs: BlobStore, digest: Digest, data: bytes | None, report: Report) -> bytes:
+    hasher = blake3()
+    if data is not None:
+        report.bytes_read += len(data)
+        return hasher.update(data).digest()
+    offset = 0
+    try:
+        while piece := blobs.read(digest, offset, _READ_SIZE):
+            hasher.update(piece)
+            offset += len(piece)
+    except (MissingBlob, OSError) as exc:
+        report.found("blob", digest.hex(), f"it cannot be read: {exc}")
+    report.bytes_read += offset
+    return hasher.digest()
+
+
+def _check_manifest(conn: Connection, digest: bytes, body: bytes, report: Report) -> None:
+    if blake3(body).digest() != digest:
+        report.found("manifest", digest.hex(), "its bytes are not what its name says")
+        return
+    try:
+        parts = decode_manifest(body)
+    except BadRecord as exc:
+        report.found("manifest", digest.hex(), str(exc))
+        return
+    for part in parts:
+        _check_extents(conn, f"manifest {digest.hex()}", part.extents, report)
+
+
+def _check_extents(conn: Connection, holder: str, extents: Sequence[Extent], report: Report) -> None:
+    for extent in extents:
+        if contents.find_blob(conn, extent.digest) is None:
+            report.found("blob", extent.digest.hex(), f"it is not recorded, but {holder} holds it")

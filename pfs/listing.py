@@ -1,0 +1,226 @@
+"""Pages of keys and of versions: prefix, delimiter, continuation.
+
+A page is read as one ordered scan over the view's levels. Behind each common prefix the scan seeks
+past everything below it, so that a page costs O(its rows and prefixes), not O(keys).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+from pfs.meta import entries
+from pfs.meta.database import Connection
+from pfs.model import CommitId, Entry, Level, Listing, VersionListing, View
+from pfs.timelines import Timelines
+
+_FIRST_BATCH = 128
+
+
+def successor(prefix: bytes) -> bytes:
+    """The least byte string behind all that begin with `prefix`, which is UTF-8 and not empty."""
+    return prefix[:-1] + bytes((prefix[-1] + 1,))  # UTF-8 has no byte 0xff
+
+
+def list_keys(conn: Connection, view: View, prefix: str, delimiter: str, after: str, limit: int) -> Listing:
+    """Up to `limit` entries and common prefixes behind `after` (a key or a prefix of an earlier page)."""
+    if limit == 0:
+        return Listing((), (), None)
+    first = _first(prefix, delimiter, after)
+    end = successor(prefix.encode()) if prefix else None
+    scan = _Scan([_Rows(_keys_of(conn, level, end), (first, None), limit + 1) for level in view.levels])
+    fold = _Folded(prefix, delimiter)
+    found: list[Entry] = []
+    for entry in scan.visible():
+        folded = fold.prefix_of(entry.key)
+        if len(found) + len(fold.prefixes) == limit:
+            return Listing(found, fold.prefixes, fold.last)
+        if folded is None:
+            found.append(entry)
+            fold.last = entry.key
+        else:
+            fold.add(folded)
+            scan.seek(successor(folded.encode()))
+    return Listing(found, fold.prefixes, None)
+
+
+def visible_after(conn: Connection, levels: Sequence[Level], first: bytes, limit: int) -> Sequence[Entry]:
+    """Up to `limit` visible entries of these levels from key `first` on."""
+    scan = _Scan([_Rows(_keys_of(conn, level, None), (first, None), limit + 1) for level in levels])
+    return list(itertools.islice(scan.visible(), limit))
+
+
+def list_versions(
+    conn: Connection,
+    timelines: Timelines,
+    view: View,
+    prefix: str,
+    delimiter: str,
+    after: tuple[str, int | None],
+    limit: int,
+) -> VersionListing:
+    """Up to `limit` versions and common prefixes: by key, newest first.
+
+    `after` is (key, seq): what follows that version of the key; with None as seq what follows the
+    key, or the common prefix, altogether.
+    """
+    if limit == 0:
+        return VersionListing((), (), None)
+    after_key, after_seq = after
+    start: _Position = (_first(prefix, delimiter, after_key), None)
+    if after_seq is not None and after_key.startswith(prefix):
+        start = (after_key.encode(), after_seq)
+    end = successor(prefix.encode()) if prefix else None
+    lines = _version_levels(conn, timelines, view)
+    scan = _Scan([_Rows(_versions_of(conn, level, above, end), start, limit + 1) for level, above in lines])
+    fold = _Folded(prefix, delimiter)
+    found: list[tuple[Entry, bool]] = []
+    newest = after_key if after_seq is not None else None
+    for entry in scan.all():
+        folded = fold.prefix_of(entry.key)
+        if len(found) + len(fold.prefixes) == limit:
+            return VersionListing(found, fold.prefixes, _last(found, fold))
+        if folded is None:
+            found.append((entry, entry.key != newest))
+            newest = fold.last = entry.key
+        else:
+            fold.add(folded)
+            scan.seek(successor(folded.encode()))
+    return VersionListing(found, fold.prefixes, None)
+
+
+def _last(found: Sequence[tuple[Entry, bool]], fold: _Folded) -> tuple[str, CommitId | None]:
+    if found and found[-1][0].key == fold.last:
+        return fold.last, found[-1][0].commit_id
+    return fold.last, None
+
+
+def _first(prefix: str, delimiter: str, after: str) -> bytes:
+    """The least key that can follow `after` and has the prefix."""
+    start = after.encode()
+    if not start:
+        return prefix.encode()
+    is_folded = bool(delimiter) and _Folded(prefix, delimiter).prefix_of(after) == after
+    return max(prefix.encode(), successor(start) if is_folded else start + b"\0")
+
+
+class _Folded:
+    """Common prefixes of a page. `last` is the last name, key or prefix, that the page holds."""
+
+    def __init__(self, prefix: str, delimiter: str) -> None:
+        self._prefix, self._delimiter = prefix, delimiter
+        self.prefixes: list[str] = []
+        self.last = ""
+
+    def prefix_of(self, key: str) -> str | None:
+        if not self._delimiter or not key.startswith(self._prefix):
+            return None
+        at = key.find(self._delimiter, len(self._prefix))
+        return None if at < 0 else key[: at + len(self._delimiter)]
+
+    def add(self, folded: str) -> None:
+        self.prefixes.append(folded)
+        self.last = folded
+
+
+_Position = tuple[bytes, int | None]
+"""Where a scan goes on: from a key on, or behind that version of it."""
+
+_Fetch = Callable[[bytes, int | None, int], Sequence[Entry]]
+
+
+def _keys_of(conn: Connection, level: Level, end: bytes | None) -> _Fetch:
+    def fetch(key: bytes, before: int | None, size: int) -> Sequence[Entry]:
+        first = key if before is None else key + b"\0"
+        return entries.page(conn, level, first, end, size)
+
+    return fetch
+
+
+def _versions_of(conn: Connection, level: Level, above: int, end: bytes | None) -> _Fetch:
+    def fetch(key: bytes, before: int | None, size: int) -> Sequence[Entry]:
+        if before is None:
+            return entries.versions(conn, level, above, key, end, size)
+        upto = Level(level.timeline_id, min(level.seq, before - 1))
+        rest = list(entries.versions_of_key(conn, upto, above, key, size))
+        if len(rest) < size:
+            rest += entries.versions(conn, level, above, key + b"\0", end, size - len(rest))
+        return rest
+
+    return fetch
+
+
+def _version_levels(conn: Connection, timelines: Timelines, view: View) -> Iterator[tuple[Level, int]]:
+    """All timelines behind the view with (level, above): own versions have above < seq ≤ level.seq."""
+    if view.commit is None:
+        timeline_id, seq = view.branch.timeline_id, view.branch.head_seq
+    else:
+        timeline_id, seq = view.commit.timeline_id, view.commit.seq
+    for line, upto in timelines.lineage(conn, timeline_id, seq):
+        if upto > line.fork_seq:
+            yield Level(line.id, upto), line.fork_seq
+
+
+class _Rows:
+    """One level's rows in order, read in batches; a seek within the batch at hand costs nothing."""
+
+    def __init__(self, fetch: _Fetch, start: _Position, page: int) -> None:
+        self._fetch = fetch
+        self._next: _Position | None = start
+        self._page, self._size = page, min(page, _FIRST_BATCH)
+        self._batch: Sequence[Entry] = ()
+        self._at = 0
+
+    def peek(self) -> Entry | None:
+        if self._at == len(self._batch) and self._next is not None:
+            self._batch, self._at = self._fetch(*self._next, self._size), 0
+            last = self._batch[-1] if len(self._batch) == self._size else None
+            self._next = None if last is None else (last.key.encode(), last.seq)
+            self._size = self._page  # most pages hold few rows, or all that they may
+        return self._batch[self._at] if self._at < len(self._batch) else None
+
+    def advance(self) -> None:
+        self._at += 1
+
+    def seek(self, first: bytes) -> None:
+        """Moves on to the first row at or behind `first`; never backwards."""
+        while self._at < len(self._batch):
+            if self._batch[self._at].key.encode() >= first:
+                return
+            self._at += 1
+        if self._next is not None and self._next[0] < first:
+            self._next, self._size = (first, None), min(self._page, _FIRST_BATCH)
+
+
+class _Scan:
+    """Several levels' rows merged: by key, newest first."""
+
+    def __init__(self, levels: Sequence[_Rows]) -> None:
+        self._levels = levels
+
+    def seek(self, first: bytes) -> None:
+        for level in self._levels:
+            level.seek(first)
+
+    def all(self) -> Iterator[Entry]:
+        """Every row."""
+        if len(self._levels) == 1:
+            level = self._levels[0]
+            while (entry := level.peek()) is not None:
+                level.advance()
+                yield entry
+            return
+        while heads := [(level, entry) for level in self._levels if (entry := level.peek()) is not None]:
+            # of one key's rows, those of the level nearer to the head come first: they are newer
+            level, entry = min(heads, key=lambda head: head[1].key.encode())
+            level.advance()
+            yield entry
+
+    def visible(self) -> Iterator[Entry]:
+        """For each key the row of the nearest level, where that is no marker."""
+        decided = None
+        for entry in self.all():
+            if entry.key != decided:
+                decided = entry.key
+                if not entry.is_marker:
+                    yield entry

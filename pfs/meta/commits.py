@@ -1,0 +1,104 @@
+"""Queries: commits and their parents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, insert, select
+
+from pfs.meta.database import Connection, Row, Statement
+from pfs.meta.tables import commits, merge_parents, timelines
+from pfs.model import Commit, CommitId
+
+_C, _P = commits.c, merge_parents.c
+_columns = (_C.id, _C.timeline_id, _C.seq, _C.author, _C.time_us, _C.message, _C.metadata, _C.change_count)
+
+_AT = Statement(select(*_columns).where(_C.timeline_id == bindparam("timeline"), _C.seq == bindparam("seq")))
+_BY_PREFIX = Statement(
+    select(*_columns)
+    .join_from(commits, timelines, timelines.c.id == _C.timeline_id)
+    .where(timelines.c.repo_id == bindparam("repo"), _C.id >= bindparam("first"), _C.id <= bindparam("last"))
+    .order_by(_C.id)
+    .limit(bindparam("limit"))
+)
+_IN_TIMELINE = Statement(
+    select(*_columns)
+    .where(_C.timeline_id == bindparam("timeline"), _C.seq > bindparam("after"))
+    .order_by(_C.seq)
+    .limit(bindparam("limit"))
+)
+_MERGE_PARENTS = Statement(
+    select(_P.parent_id)
+    .where(_P.timeline_id == bindparam("timeline"), _P.seq == bindparam("seq"))
+    .order_by(_P.number)
+)
+_INSERT = Statement(
+    insert(commits).values(
+        {
+            "timeline_id": bindparam("timeline_id"),
+            "seq": bindparam("seq"),
+            "id": bindparam("id"),
+            "author": bindparam("author"),
+            "time_us": bindparam("time_us"),
+            "message": bindparam("message"),
+            "metadata": bindparam("metadata"),
+            "change_count": bindparam("change_count"),
+        }
+    )
+)
+_INSERT_MERGE_PARENT = Statement(
+    insert(merge_parents).values(
+        timeline_id=bindparam("timeline"),
+        seq=bindparam("seq"),
+        number=bindparam("number"),
+        parent_id=bindparam("parent"),
+    )
+)
+
+
+def commit_at(conn: Connection, timeline_id: int, seq: int) -> Commit | None:
+    """The timeline's own commit; None where `seq` belongs to an ancestor timeline."""
+    row = conn.one(_AT, timeline=timeline_id, seq=seq)
+    return _commit(row) if row else None
+
+
+def commits_by_prefix(conn: Connection, repo_id: int, prefix: str, limit: int) -> Sequence[Commit]:
+    """The repo's commits whose ids begin with these 1 to 64 hex digits, ordered by id."""
+    first, last = bytes.fromhex(prefix.ljust(64, "0")), bytes.fromhex(prefix.ljust(64, "f"))
+    return [_commit(row) for row in conn.all(_BY_PREFIX, repo=repo_id, first=first, last=last, limit=limit)]
+
+
+def commits_in_timeline(conn: Connection, timeline_id: int, after: int, limit: int) -> Sequence[Commit]:
+    """The timeline's own commits with seq > `after`, oldest first."""
+    return [_commit(row) for row in conn.all(_IN_TIMELINE, timeline=timeline_id, after=after, limit=limit)]
+
+
+def merge_parents_of(conn: Connection, timeline_id: int, seq: int) -> Sequence[CommitId]:
+    """The second and further parents, in order."""
+    return [CommitId(row[0].hex()) for row in conn.all(_MERGE_PARENTS, timeline=timeline_id, seq=seq)]
+
+
+def insert_commit(conn: Connection, commit: Commit, merged: Sequence[CommitId]) -> None:
+    conn.run(
+        _INSERT,
+        timeline_id=commit.timeline_id,
+        seq=commit.seq,
+        id=bytes.fromhex(commit.id),
+        author=commit.author,
+        time_us=commit.time_us,
+        message=commit.message,
+        metadata=commit.metadata,
+        change_count=commit.change_count,
+    )
+    for number, parent in enumerate(merged, start=2):
+        conn.run(
+            _INSERT_MERGE_PARENT,
+            timeline=commit.timeline_id,
+            seq=commit.seq,
+            number=number,
+            parent=bytes.fromhex(parent),
+        )
+
+
+def _commit(row: Row) -> Commit:
+    return Commit(CommitId(row[0].hex()), *row[1:])

@@ -1,0 +1,242 @@
+"""Connections, transactions and compiled statements over SQLite and PostgreSQL.
+
+Queries are SQLAlchemy Core clauses wrapped in `Statement`: compiled once per dialect and
+then executed by the driver itself, since a read spends more time in per-execution engine
+work than in the database. Connections are in autocommit mode; transactions are explicit.
+
+One writer at a time, over all threads and processes: on SQLite a file lock that blocks (its own
+busy handling polls), on PostgreSQL an advisory lock that ends with the transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import ClauseElement, Engine, create_engine, event
+from sqlalchemy.engine import URL, Dialect, make_url
+from sqlalchemy.pool import NullPool
+
+from pfs.errors import StoreBusy, StoreError, StoreFull
+
+Row = tuple[Any, ...]
+
+
+_BUSY_TIMEOUT_MS = 60_000
+_SQLITE_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    f"busy_timeout={_BUSY_TIMEOUT_MS}",
+    "cache_size=-65536",
+    "mmap_size=1073741824",
+    "temp_store=MEMORY",
+    "wal_autocheckpoint=4000",
+)
+
+
+class Statement:
+    """A Core clause, compiled at its first use on a dialect. Parameters are its bindparams.
+
+    `variants` are what takes its place on the dialects of their names.
+    """
+
+    __slots__ = ("_clause", "_compiled", "_variants")
+
+    def __init__(self, clause: ClauseElement, **variants: ClauseElement) -> None:
+        self._clause, self._variants = clause, variants
+        self._compiled: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
+
+    def on(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
+        """SQL text, the order of positional parameters (None: by name), and defaults of literals."""
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            clause = self._variants.get(dialect.name, self._clause)
+            compiled: Any = clause.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+            order = tuple(compiled.positiontup) if compiled.positional else None
+            literals = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+            found = self._compiled[dialect.name] = (str(compiled), order, literals)
+        return found
+
+
+class Connection:
+    """A driver's connection, with statements for its methods. Used by one thread at a time."""
+
+    __slots__ = ("_dialect", "_execute", "raw")
+
+    def __init__(self, raw: Any, dialect: Dialect) -> None:
+        self.raw = raw
+        self._dialect = dialect
+        self._execute = raw.execute
+
+    def _cursor(self, statement: Statement, values: Mapping[str, Any]) -> Any:
+        sql, order, literals = statement.on(self._dialect)
+        if literals:
+            values = {**literals, **values}
+        return self._execute(sql, values if order is None else [values[name] for name in order])
+
+    def one(self, statement: Statement, **values: Any) -> Row | None:
+        row: Row | None = self._cursor(statement, values).fetchone()
+        return row
+
+    def all(self, statement: Statement, **values: Any) -> list[Row]:
+        rows: list[Row] = self._cursor(statement, values).fetchall()
+        return rows
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """Executes; returns the number of rows that changed."""
+        count: int = self._cursor(statement, values).rowcount
+        return count
+
+    def many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Executes once per row of values."""
+        for values in rows:
+            self._cursor(statement, values)
+
+    def script(self, sql: str) -> None:
+        self._execute(sql)
+
+
+class Database:
+    """One database, opened. Thread-safe; connections are opened as threads need them and kept."""
+
+    WRITER_LOCK = 0x6361726574  # "caret": the advisory lock's number in PostgreSQL
+
+    def __init__(self, url: str | URL, lock_file: Path | None) -> None:
+        self.url = make_url(url)
+        self.engine = _engine(self.url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._idle: deque[Connection] = deque()
+        self._writer = threading.Lock()  # a file lock does not keep a process's own threads apart
+        self._lock_fd = -1
+        if lock_file is not None:
+            self._lock_fd = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().raw.close()
+        self.engine.dispose()
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection without a transaction: each statement sees the latest committed state."""
+        try:
+            conn = self._idle.pop()
+        except IndexError:
+            conn = self._connect()
+        try:
+            yield conn
+        except StoreError:
+            self._idle.append(conn)
+            raise
+        except BaseException as exc:
+            conn.raw.close()
+            if (error := _translated(exc)) is not None:
+                raise error from exc
+            raise
+        else:
+            self._idle.append(conn)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A read-only transaction: all statements see one and the same committed state."""
+        with self.connection() as conn:
+            conn.script("BEGIN" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                yield conn
+            finally:
+                conn.script("ROLLBACK")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """The one write transaction of the moment; durable when the block has ended.
+
+        Waits for other writers, in whichever process. An exception rolls everything back.
+        """
+        with self.exclusive(), self.connection() as conn:
+            conn.script("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+            try:
+                if not self.is_sqlite:
+                    conn.script(f"SELECT pg_advisory_xact_lock({self.WRITER_LOCK})")
+                yield conn
+                conn.script("COMMIT")
+            except BaseException:
+                _roll_back(conn)
+                raise
+
+    def _connect(self) -> Connection:
+        try:
+            raw: Any = self.engine.raw_connection()
+        except Exception as exc:
+            if (error := _translated(exc)) is not None:
+                raise error from exc
+            raise
+        driver = raw.dbapi_connection
+        raw.detach()
+        return Connection(driver, self.engine.dialect)
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keeps out other writers, of this process and (on SQLite) of others on this machine."""
+        with self._writer:
+            if self._lock_fd < 0:
+                yield
+                return
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+    engine = create_engine(url, poolclass=NullPool)
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _prepare_postgresql(raw: psycopg.Connection[Any], _record: object) -> None:
+    raw.autocommit = True
+
+
+def _prepare_sqlite(raw: sqlite3.Connection, _record: object) -> None:
+    raw.isolation_level = None  # autocommit: transactions are begun explicitly
+    for pragma in _SQLITE_PRAGMAS:
+        raw.execute(f"PRAGMA {pragma}")
+
+
+def _roll_back(conn: Connection) -> None:
+    """After a failed statement SQLite may have rolled back by itself, and a lost connection has."""
+    with contextlib.suppress(sqlite3.Error, psycopg.Error):
+        conn.script("ROLLBACK")
+
+
+def _translated(exc: BaseException) -> StoreError | None:
+    """The store's own error for a driver's, where the cause lies outside of the program."""
+    cause = getattr(exc, "orig", None) or exc
+    if isinstance(cause, sqlite3.OperationalError):
+        name = getattr(cause, "sqlite_errorname", "")
+        # a full disk shows as FULL, or as an I/O error of the write-ahead log
+        if name == "SQLITE_FULL" or name.startswith(("SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHM", "SQLITE_IOERR_TRUNC")):
+            return StoreFull(f"the database could not grow: {cause}")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN")):
+            return StoreBusy(f"the database is not available: {cause}")
+    if isinstance(cause, psycopg.errors.DiskFull):
+        return StoreFull(f"the database could not grow: {cause}")
+    if isinstance(cause, psycopg.OperationalError):
+        return StoreBusy(f"the database is not available: {cause}")
+    return None

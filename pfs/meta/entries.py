@@ -1,0 +1,207 @@
+"""Queries: versions of keys. A level is one timeline's part of a view (`pfs.model.Level`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, or_, select, update
+
+from pfs.meta.database import Connection, Row, Statement
+from pfs.meta.tables import blobs, entries
+from pfs.model import MARKER, CommitId, Digest, Entry, Level
+
+_E = entries.c
+_columns = (
+    _E.key,
+    _E.seq,
+    _E.kind,
+    _E.size,
+    _E.digest,
+    _E.layout,
+    _E.etag,
+    _E.attrs,
+    _E.checksums,
+    _E.commit_id,
+    _E.time_us,
+)
+_this_key = (_E.timeline_id == bindparam("timeline"), _E.key == bindparam("key"))
+_current = _E.until_seq.is_(None)
+_upto = _E.seq <= bindparam("seq")
+_visible = and_(_upto, or_(_current, _E.until_seq > bindparam("seq")))
+_latest = select(*_columns).where(*_this_key, _upto).order_by(_E.seq.desc()).limit(1)
+
+
+def _page(*where: ColumnElement[bool]) -> Statement:
+    """Visible rows in key order, from `first` on, below `end`."""
+    query = select(*_columns).where(_E.timeline_id == bindparam("timeline"), _E.key >= bindparam("first"), *where)
+    return Statement(query.order_by(_E.key).limit(bindparam("limit")))
+
+
+def _with_data(query: Select[tuple[object, ...]]) -> Statement:
+    return Statement(query.add_columns(blobs.c.data).outerjoin(blobs, blobs.c.digest == _E.digest))
+
+
+_below_end = _E.key < bindparam("end")
+_LIVE = Statement(select(*_columns).where(*_this_key, _current))
+_LIVE_DATA = _with_data(select(*_columns).where(*_this_key, _current))
+_LATEST = Statement(_latest)
+_LATEST_DATA = _with_data(_latest)
+_PAGE_LIVE = _page(_current)
+_PAGE_LIVE_END = _page(_current, _below_end)
+_PAGE_AT = _page(_visible)
+_PAGE_AT_END = _page(_visible, _below_end)
+_versions = select(*_columns).where(_E.timeline_id == bindparam("timeline"), _upto, _E.seq > bindparam("above"))
+_versions_from = (
+    _versions.where(_E.key >= bindparam("first")).order_by(_E.key, _E.seq.desc()).limit(bindparam("limit"))
+)
+_VERSIONS = Statement(_versions_from)
+_VERSIONS_END = Statement(_versions_from.where(_below_end))
+_VERSIONS_OF_KEY = Statement(
+    _versions.where(_E.key == bindparam("key")).order_by(_E.seq.desc()).limit(bindparam("limit"))
+)
+_CHANGES = Statement(
+    select(*_columns).where(_E.timeline_id == bindparam("timeline"), _E.seq == bindparam("seq")).order_by(_E.key)
+)
+_CLOSE = Statement(update(entries).where(*_this_key, _current).values(until_seq=bindparam("until")))
+_INSERT = Statement(
+    insert(entries).values(
+        timeline_id=bindparam("timeline"),
+        key=bindparam("key"),
+        seq=bindparam("seq"),
+        until_seq=bindparam("until"),
+        kind=bindparam("kind"),
+        size=bindparam("size"),
+        digest=bindparam("digest"),
+        layout=bindparam("layout"),
+        etag=bindparam("etag"),
+        attrs=bindparam("attrs"),
+        checksums=bindparam("checksums"),
+        commit_id=bindparam("commit"),
+        time_us=bindparam("time"),
+    )
+)
+_FIRST_SEQ = Statement(select(func.min(_E.seq)).where(*_this_key))
+_INTERVALS = Statement(
+    select(_E.key, _E.seq, _E.until_seq, _E.kind, _E.size, _E.digest, _E.layout)
+    .where(_E.timeline_id == bindparam("timeline"))
+    .order_by(_E.key, _E.seq.desc())
+)
+
+
+def live(conn: Connection, level: Level, key: bytes) -> Entry | None:
+    """What the level says of the key: an entry, a marker that hides what lies below, or nothing.
+
+    On a level that is not live it is the latest version at or before its seq, closed markers included.
+    """
+    if level.live:
+        row = conn.one(_LIVE, timeline=level.timeline_id, key=key)
+    else:
+        row = conn.one(_LATEST, timeline=level.timeline_id, key=key, seq=level.seq)
+    return _entry(row) if row else None
+
+
+def live_with_data(conn: Connection, level: Level, key: bytes) -> tuple[Entry, bytes | None] | None:
+    """Like `live`, with the bytes where they are stored inline."""
+    if level.live:
+        row = conn.one(_LIVE_DATA, timeline=level.timeline_id, key=key)
+    else:
+        row = conn.one(_LATEST_DATA, timeline=level.timeline_id, key=key, seq=level.seq)
+    return (_entry(row), row[-1]) if row else None
+
+
+def latest(conn: Connection, timeline_id: int, key: bytes, seq: int) -> Entry | None:
+    """The key's latest version in the timeline at or before `seq`, be it a marker."""
+    row = conn.one(_LATEST, timeline=timeline_id, key=key, seq=seq)
+    return _entry(row) if row else None
+
+
+def page(conn: Connection, level: Level, first: bytes, end: bytes | None, limit: int) -> Sequence[Entry]:
+    """The level's visible rows from key `first` on, below `end`, in key order; markers that hide
+    something included."""
+    values = {"timeline": level.timeline_id, "first": first, "limit": limit}
+    if not level.live:
+        values["seq"] = level.seq
+    if end is None:
+        return _entries(conn.all(_PAGE_LIVE if level.live else _PAGE_AT, **values))
+    return _entries(conn.all(_PAGE_LIVE_END if level.live else _PAGE_AT_END, end=end, **values))
+
+
+def versions(
+    conn: Connection, level: Level, above: int, first: bytes, end: bytes | None, limit: int
+) -> Sequence[Entry]:
+    """All versions with `above` < seq ≤ the level's, from key `first` on, below `end`: by key, newest first."""
+    values = {"timeline": level.timeline_id, "seq": level.seq, "above": above, "first": first, "limit": limit}
+    if end is None:
+        return _entries(conn.all(_VERSIONS, **values))
+    return _entries(conn.all(_VERSIONS_END, end=end, **values))
+
+
+def versions_of_key(conn: Connection, level: Level, above: int, key: bytes, limit: int) -> Sequence[Entry]:
+    """One key's versions with `above` < seq ≤ the level's, newest first."""
+    return _entries(
+        conn.all(_VERSIONS_OF_KEY, timeline=level.timeline_id, seq=level.seq, above=above, key=key, limit=limit)
+    )
+
+
+def changes(conn: Connection, timeline_id: int, seq: int) -> Sequence[Entry]:
+    """What one commit wrote, in key order."""
+    return _entries(conn.all(_CHANGES, timeline=timeline_id, seq=seq))
+
+
+def close(conn: Connection, timeline_id: int, key: bytes, until_seq: int) -> None:
+    """Ends the key's current row, where there is one."""
+    conn.run(_CLOSE, timeline=timeline_id, key=key, until=until_seq)
+
+
+def insert_entry(conn: Connection, timeline_id: int, key: bytes, entry: Entry, until_seq: int | None) -> None:
+    conn.run(
+        _INSERT,
+        timeline=timeline_id,
+        key=key,
+        seq=entry.seq,
+        until=until_seq,
+        kind=entry.kind,
+        size=entry.size,
+        digest=entry.digest,
+        layout=entry.layout,
+        etag=entry.etag,
+        attrs=entry.attrs,
+        checksums=entry.checksums,
+        commit=bytes.fromhex(entry.commit_id),
+        time=entry.time_us,
+    )
+
+
+def first_seq(conn: Connection, timeline_id: int, key: bytes) -> int | None:
+    """The oldest of the timeline's own versions of the key."""
+    row = conn.one(_FIRST_SEQ, timeline=timeline_id, key=key)
+    return row[0] if row else None
+
+
+def intervals(conn: Connection, timeline_id: int) -> Sequence[Row]:
+    """(key, seq, until_seq, kind, size, digest, layout) of every version, by key, newest first."""
+    return conn.all(_INTERVALS, timeline=timeline_id)
+
+
+def marker(key: str, seq: int, commit_id: CommitId, time_us: int) -> Entry:
+    return Entry(key, seq, MARKER, 0, Digest(b""), 0, "", "", "", commit_id, time_us)
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        row[0].decode(),
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        row[6],
+        row[7],
+        row[8],
+        CommitId(row[9].hex()),
+        row[10],
+    )
+
+
+def _entries(rows: Sequence[Row]) -> Sequence[Entry]:
+    return [_entry(row) for row in rows]

@@ -1,0 +1,217 @@
+"""Queries: repos, their branches and timelines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from pfs.meta.database import Connection, Row, Statement
+from pfs.meta.tables import branches, repos, timelines
+from pfs.model import Branch, Repo
+
+_B, _R, _T = branches.c, repos.c, timelines.c
+_branch_columns = (
+    _B.id,
+    _B.project,
+    _R.name,
+    _B.repo_id,
+    _B.name,
+    _B.label,
+    _B.timeline_id,
+    _B.head_seq,
+    _B.created_us,
+)
+_repo_columns = (_R.id, _R.uid, _R.project, _R.name, _R.default_branch, _R.created_us)
+_joined = select(*_branch_columns).join_from(repos, branches, _B.repo_id == _R.id)
+_this_repo = (_R.project == bindparam("project"), _R.name == bindparam("repo"), _R.deleted_us.is_(None))
+_live = _B.deleted_us.is_(None)
+
+_BRANCH = Statement(_joined.where(*_this_repo, _B.name == bindparam("branch"), _live))
+_DEFAULT_BRANCH = Statement(_joined.where(*_this_repo, _B.name == _R.default_branch, _live))
+_BRANCH_BY_ID = Statement(_joined.where(_B.id == bindparam("id"), _live, _R.deleted_us.is_(None)))
+_BRANCHES_BY_LABEL = Statement(
+    _joined.where(
+        _B.project == bindparam("project"),
+        _B.label > bindparam("after"),
+        _B.label >= bindparam("prefix"),
+        _B.label < bindparam("end"),
+        _live,
+    )
+    .order_by(_B.label)
+    .limit(bindparam("limit"))
+)
+_BRANCHES_OF_REPO = Statement(_joined.where(_B.repo_id == bindparam("repo_id"), _live).order_by(_B.name))
+_REPO = Statement(select(*_repo_columns).where(*_this_repo))
+_REPO_BY_ID = Statement(select(*_repo_columns).where(_R.id == bindparam("id")))
+_ALL_REPOS = Statement(select(*_repo_columns).where(_R.deleted_us.is_(None)).order_by(_R.id))
+_BRANCH_COUNT = Statement(select(func.count()).select_from(branches).where(_B.repo_id == bindparam("repo_id"), _live))
+_INSERT_REPO = Statement(
+    insert(repos)
+    .values({name: bindparam(name) for name in ("uid", "project", "name", "default_branch", "created_us")})
+    .returning(_R.id)
+)
+_INSERT_BRANCH = Statement(
+    insert(branches)
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("project", "repo_id", "name", "label", "timeline_id", "head_seq", "created_us")
+        }
+    )
+    .returning(_B.id)
+)
+_INSERT_TIMELINE = Statement(
+    insert(timelines)
+    .values({name: bindparam(name) for name in ("uid", "repo_id", "parent_id", "fork_seq", "flat")})
+    .returning(_T.id)
+)
+_MOVE_HEAD = Statement(update(branches).where(_B.id == bindparam("branch")).values(head_seq=bindparam("seq")))
+_DELETE_BRANCH = Statement(update(branches).where(_B.id == bindparam("branch")).values(deleted_us=bindparam("now")))
+_DELETE_REPO = Statement(update(repos).where(_R.id == bindparam("repo")).values(deleted_us=bindparam("now")))
+_timeline_columns = (_T.id, _T.uid, _T.repo_id, _T.parent_id, _T.fork_seq, _T.flat)
+_TIMELINE = Statement(select(*_timeline_columns).where(_T.id == bindparam("id")))
+_ROOT_TIMELINE = Statement(
+    select(*_timeline_columns).where(_T.repo_id == bindparam("repo_id"), _T.parent_id.is_(None))
+)
+_TIMELINES_OF_REPO = Statement(select(*_timeline_columns).where(_T.repo_id == bindparam("repo_id")).order_by(_T.id))
+_SET_FLAT = Statement(update(timelines).where(_T.id == bindparam("timeline")).values(flat=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Its own commits have seq > fork_seq (a root timeline's from 0, with fork_seq -1)."""
+
+    id: int
+    uid: bytes
+    repo_id: int
+    parent_id: int | None
+    fork_seq: int
+    flat: int
+
+
+def find_branch(conn: Connection, project: str, repo: str, branch: str | None) -> Branch | None:
+    """`branch` None means the repo's default branch."""
+    if branch is None:
+        return _branch(conn.one(_DEFAULT_BRANCH, project=project, repo=repo))
+    return _branch(conn.one(_BRANCH, project=project, repo=repo, branch=branch))
+
+
+def branch_by_id(conn: Connection, branch_id: int) -> Branch | None:
+    return _branch(conn.one(_BRANCH_BY_ID, id=branch_id))
+
+
+def branches_by_label(conn: Connection, project: str, prefix: str, after: str, limit: int) -> Sequence[Branch]:
+    """In the labels' byte order, those behind `after`."""
+    rows = conn.all(
+        _BRANCHES_BY_LABEL, project=project, prefix=prefix, end=prefix + "\U0010ffff", after=after, limit=limit
+    )
+    return [Branch(*row) for row in rows]
+
+
+def branches_of_repo(conn: Connection, repo_id: int) -> Sequence[Branch]:
+    return [Branch(*row) for row in conn.all(_BRANCHES_OF_REPO, repo_id=repo_id)]
+
+
+def count_branches(conn: Connection, repo_id: int) -> int:
+    row = conn.one(_BRANCH_COUNT, repo_id=repo_id)
+    assert row is not None
+    return int(row[0])
+
+
+def find_repo(conn: Connection, project: str, repo: str) -> Repo | None:
+    row = conn.one(_REPO, project=project, repo=repo)
+    return Repo(*row) if row else None
+
+
+def repo_by_id(conn: Connection, repo_id: int) -> Repo:
+    """The repo, deleted or not."""
+    row = conn.one(_REPO_BY_ID, id=repo_id)
+    assert row is not None
+    return Repo(*row)
+
+
+def all_repos(conn: Connection) -> Sequence[Repo]:
+    return [Repo(*row) for row in conn.all(_ALL_REPOS)]
+
+
+def insert_repo(
+    conn: Connection, *, uid: bytes, project: str, name: str, default_branch: str, created_us: int
+) -> int:
+    return _new_id(
+        conn.one(
+            _INSERT_REPO, uid=uid, project=project, name=name, default_branch=default_branch, created_us=created_us
+        )
+    )
+
+
+def insert_branch(
+    conn: Connection,
+    *,
+    project: str,
+    repo_id: int,
+    name: str,
+    label: str,
+    timeline_id: int,
+    head_seq: int,
+    created_us: int,
+) -> int:
+    row = conn.one(
+        _INSERT_BRANCH,
+        project=project,
+        repo_id=repo_id,
+        name=name,
+        label=label,
+        timeline_id=timeline_id,
+        head_seq=head_seq,
+        created_us=created_us,
+    )
+    return _new_id(row)
+
+
+def insert_timeline(conn: Connection, *, uid: bytes, repo_id: int, parent_id: int | None, fork_seq: int) -> int:
+    return _new_id(
+        conn.one(_INSERT_TIMELINE, uid=uid, repo_id=repo_id, parent_id=parent_id, fork_seq=fork_seq, flat=0)
+    )
+
+
+def move_head(conn: Connection, branch_id: int, seq: int) -> None:
+    conn.run(_MOVE_HEAD, branch=branch_id, seq=seq)
+
+
+def delete_branch(conn: Connection, branch_id: int, now_us: int) -> None:
+    conn.run(_DELETE_BRANCH, branch=branch_id, now=now_us)
+
+
+def delete_repo(conn: Connection, repo_id: int, now_us: int) -> None:
+    conn.run(_DELETE_REPO, repo=repo_id, now=now_us)
+
+
+def timeline(conn: Connection, timeline_id: int) -> Timeline:
+    row = conn.one(_TIMELINE, id=timeline_id)
+    assert row is not None
+    return Timeline(*row)
+
+
+def root_timeline(conn: Connection, repo_id: int) -> Timeline:
+    row = conn.one(_ROOT_TIMELINE, repo_id=repo_id)
+    assert row is not None
+    return Timeline(*row)
+
+
+def timelines_of_repo(conn: Connection, repo_id: int) -> Sequence[Timeline]:
+    return [Timeline(*row) for row in conn.all(_TIMELINES_OF_REPO, repo_id=repo_id)]
+
+
+def set_flat(conn: Connection, timeline_id: int) -> None:
+    conn.run(_SET_FLAT, timeline=timeline_id)
+
+
+def _branch(row: Row | None) -> Branch | None:
+    return Branch(*row) if row else None
+
+
+def _new_id(row: Row | None) -> int:
+    assert row is not None
+    return int(row[0])

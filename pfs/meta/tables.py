@@ -1,0 +1,175 @@
+"""The store's tables, in SQLAlchemy Core: alembic's source of truth, and the words of every query.
+
+Keys and digests are bytes, which SQLite and PostgreSQL both order by memcmp; a key may hold
+any character, NUL too. Times are µs since the epoch. Rows of `entries` are versions of keys:
+
+    seq        the commit of the timeline that wrote it
+    until_seq  the commit that replaced it; NULL while it is current
+
+A delete marker that hides nothing further down (see `pfs.commits.transaction`) is closed at
+once, `until_seq = seq`, so that listings of the current state never meet it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Id = BigInteger().with_variant(Integer, "sqlite")
+_Name = Text().with_variant(Text(collation="C"), "postgresql")
+_CURRENT = text("until_seq IS NULL")
+_UNDELETED = text("deleted_us IS NULL")
+
+
+repos = Table(
+    "repos",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("uid", LargeBinary, nullable=False),
+    Column("project", _Name, nullable=False),
+    Column("name", _Name, nullable=False),
+    Column("default_branch", _Name, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("deleted_us", BigInteger),
+    Index("repos_name", "project", "name", unique=True, sqlite_where=_UNDELETED, postgresql_where=_UNDELETED),
+)
+
+timelines = Table(
+    "timelines",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("uid", LargeBinary, nullable=False),
+    Column("repo_id", _Id, nullable=False, index=True),
+    Column("parent_id", _Id),
+    Column("fork_seq", BigInteger, nullable=False),
+    # 1 once all that it inherits has been copied into it, at seq = fork_seq
+    Column("flat", SmallInteger, nullable=False),
+)
+
+branches = Table(
+    "branches",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("project", _Name, nullable=False),
+    Column("repo_id", _Id, nullable=False),
+    Column("name", _Name, nullable=False),
+    Column("label", _Name, nullable=False),
+    Column("timeline_id", _Id, nullable=False),
+    Column("head_seq", BigInteger, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("deleted_us", BigInteger),
+    Index("branches_name", "repo_id", "name", unique=True, sqlite_where=_UNDELETED, postgresql_where=_UNDELETED),
+    Index("branches_label", "project", "label", sqlite_where=_UNDELETED, postgresql_where=_UNDELETED),
+)
+
+commits = Table(
+    "commits",
+    metadata,
+    Column("timeline_id", _Id, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("id", LargeBinary, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("change_count", Integer, nullable=False),
+    PrimaryKeyConstraint("timeline_id", "seq"),
+    Index("commits_id", "id", unique=True),
+    sqlite_with_rowid=False,
+)
+
+# Parents beside the first, which is the commit before in the timeline (or at its fork).
+merge_parents = Table(
+    "merge_parents",
+    metadata,
+    Column("timeline_id", _Id, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("number", SmallInteger, nullable=False),
+    Column("parent_id", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("timeline_id", "seq", "number"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("timeline_id", _Id, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("until_seq", BigInteger),
+    Column("kind", SmallInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("layout", SmallInteger, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("attrs", Text, nullable=False),
+    Column("checksums", Text, nullable=False),
+    Column("commit_id", LargeBinary, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Index("entries_key", "timeline_id", "key", text("seq DESC"), unique=True),
+    Index("entries_live", "timeline_id", "key", sqlite_where=_CURRENT, postgresql_where=_CURRENT),
+    Index("entries_changes", "timeline_id", "seq"),
+)
+
+# `data` is NULL where the bytes are in the blob store.
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("data", LargeBinary),
+    Index("blobs_digest", "digest", unique=True),
+)
+
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", _Name, primary_key=True),
+    Column("branch_id", _Id, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("attrs", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("initiated_us", BigInteger, nullable=False),
+    Column("completed_us", BigInteger),
+    Column("result", Text, nullable=False),
+    Index("uploads_key", "branch_id", "key", "id"),
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("upload_id", _Name, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("extents", LargeBinary, nullable=False),
+    Column("checksum", Text, nullable=False),
+    Column("modified_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("upload_id", "number"),
+)

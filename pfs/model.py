@@ -1,0 +1,237 @@
+"""The store's values: what goes in, what comes out. All frozen; times are µs since the epoch, UTC."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NewType
+
+CommitId = NewType("CommitId", str)
+"""64 lower-case hex digits: the BLAKE3 digest of the commit's canonical bytes."""
+
+Digest = NewType("Digest", bytes)
+"""32 bytes of BLAKE3: a blob's or a manifest's name."""
+
+BLOB, MANIFEST = 0, 1
+"""Layouts: an object's digest names one blob, or a manifest."""
+
+OBJECT, MARKER = 0, 1
+"""Kinds of entry: a key's content, or the record of its deletion."""
+
+
+def to_datetime(time_us: int) -> datetime:
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).replace(microsecond=time_us % 1_000_000)
+
+
+def from_datetime(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000_000)
+
+
+def canonical_json(document: Mapping[str, Any]) -> str:
+    """One spelling per value, so that it can be hashed: sorted keys, no spaces, ASCII. Empty is ""."""
+    if not document:
+        return ""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    id: int
+    uid: bytes
+    project: str
+    name: str
+    default_branch: str
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A movable name for a head commit. `label` is the name under which it is listed to
+    people: free text for the store, given when the branch was made."""
+
+    id: int
+    project: str
+    repo: str
+    repo_id: int
+    name: str
+    label: str
+    timeline_id: int
+    head_seq: int
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """`seq` counts first parents since the repo's root commit, which is 0."""
+
+    id: CommitId
+    timeline_id: int
+    seq: int
+    author: str
+    time_us: int
+    message: str
+    metadata: str
+    change_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One timeline's part of a view: its rows up to and with `seq`; `live` means whatever is current."""
+
+    timeline_id: int
+    seq: int
+    live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A whole tree of keys as one commit, or a branch's moving head, shows it.
+
+    Levels are searched in order; the first that knows a key decides. `commit` is None for a
+    head, which is read as it is at that moment.
+    """
+
+    branch: Branch
+    levels: tuple[Level, ...]
+    commit: Commit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes that an entry can hold. `pending` are bytes, or a manifest's, that the
+    entry's own transaction is to store."""
+
+    size: int
+    digest: Digest
+    etag: str
+    layout: int = BLOB
+    pending: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a key holds at a commit. `commit_id` wrote it, at `time_us`.
+
+    `etag` is `<64 hex>-<parts>`. `attrs` and `checksums` are canonical JSON of the
+    caller's making ("" for none); the store keeps and hashes them, and reads neither.
+    """
+
+    key: str
+    seq: int
+    kind: int
+    size: int
+    digest: Digest
+    layout: int
+    etag: str
+    attrs: str
+    checksums: str
+    commit_id: CommitId
+    time_us: int
+
+    @property
+    def is_marker(self) -> bool:
+        return self.kind == MARKER
+
+    @property
+    def content(self) -> Content:
+        return Content(self.size, self.digest, self.etag, self.layout)
+
+
+Guard = Callable[[Entry | None], None]
+"""A caller's precondition: called inside the transaction with the entry that is live for the
+key (None: absent or deleted); raises a StoreError (a `GuardRefused`, say) to refuse the change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    key: str
+    content: Content
+    attrs: str = ""
+    checksums: str = ""
+    guard: Guard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Always leaves a delete marker, also where the key never was."""
+
+    key: str
+    guard: Guard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Undoes a deletion: the key gets back what it held before its current delete marker,
+    which must be the one that `marker` wrote; otherwise HistoryIsImmutable."""
+
+    key: str
+    marker: CommitId
+
+
+Change = Put | Delete | Restore
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What became of a set of changes. `results` has, per change in order, its new entry or
+    the StoreError that refused it. `commit` is None when every change was refused."""
+
+    commit: Commit | None
+    results: Sequence[Entry | Exception]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """`length` bytes of a blob from `offset`."""
+
+    digest: Digest
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A staged part of an upload, or a part of a finished object. `digest` names its content
+    in its ETag; `checksum` is the caller's text ("" for none)."""
+
+    number: int
+    size: int
+    digest: Digest
+    extents: tuple[Extent, ...]
+    checksum: str = ""
+    modified_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A multipart upload. `result` is the caller's record of its completion ("" while open)."""
+
+    id: str
+    branch_id: int
+    key: str
+    attrs: str
+    author: str
+    initiated_us: int
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of a listing, entries and prefixes interleaved in byte order. `last` is the name
+    (a key or a prefix) that the next page follows; None when nothing is left."""
+
+    entries: Sequence[Entry]
+    prefixes: Sequence[str]
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionListing:
+    """A page of versions: each with whether it is its key's latest. `last` is the (key,
+    commit id) that the next page follows; the id is None behind a prefix."""
+
+    versions: Sequence[tuple[Entry, bool]]
+    prefixes: Sequence[str]
+    last: tuple[str, CommitId | None] | None

@@ -1,0 +1,96 @@
+"""A full disk: refused in S3's XML, the store intact, and well again once there is room."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.integration.server import Server
+
+BUCKET = "full"
+SIZE_MIB = 48
+INLINE, FILE = 16_384, 1_000_000
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, SIZE_MIB large."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small tmpfs needs root")
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"a small tmpfs cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def server(disk: Path, tmp_path: Path) -> Iterator[Server]:
+    (disk / "data").mkdir()
+    (tmp_path / "data").symlink_to(disk / "data")  # the log stays outside the small disk
+    server = Server(tmp_path / "data")
+    server.start()
+    try:
+        yield server
+    finally:
+        if server.is_running:
+            server.kill()
+
+
+def fill(disk: Path) -> Path:
+    """A file that takes all the room there is."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(65_536))
+        except OSError:
+            return ballast
+
+
+def refusal(client: Any, key: str, size: int) -> ClientError | None:
+    try:
+        client.put_object(Bucket=BUCKET, Key=key, Body=os.urandom(size))
+    except ClientError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("size", [INLINE, FILE], ids=["inside the database", "as a file"])
+def test_puts_are_refused_and_nothing_is_lost(server: Server, disk: Path, size: int) -> None:
+    client = server.client()
+    client.create_bucket(Bucket=BUCKET)
+    body = os.urandom(size)
+    client.put_object(Bucket=BUCKET, Key="before", Body=body)
+    ballast = fill(disk)
+
+    # SQLite's own files may have room left inside, so a few small puts can still succeed.
+    attempts = [refusal(client, f"key-{number}", size) for number in range(40)]
+    refused = [error for error in attempts if error is not None]
+    assert refused, "a full disk took everything"
+    for error in refused:
+        assert error.response["ResponseMetadata"]["HTTPStatusCode"] in {503, 507}
+        assert error.response["Error"]["Code"] in {"InsufficientStorage", "ServiceUnavailable", "SlowDown"}
+    assert client.get_object(Bucket=BUCKET, Key="before")["Body"].read() == body, "reads go on"
+    assert not server.files("tmp")
+
+    ballast.unlink()
+    client.put_object(Bucket=BUCKET, Key="after", Body=body)
+    assert client.get_object(Bucket=BUCKET, Key="after")["Body"].read() == body
+    written = {entry["Key"] for entry in client.list_objects_v2(Bucket=BUCKET)["Contents"]}
+    kept = {f"key-{number}" for number, error in enumerate(attempts) if error is None}
+    assert written == {"before", "after"} | kept, "what was refused is not there, what was accepted is"
+    assert server.stop() == 0
+    checked = server.fsck()
+    assert checked.returncode == 0, checked.stdout + checked.stderr
