@@ -3,7 +3,7 @@
 #   make check    what CI runs                        make help    the rest
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check fmt lint types imports dev bench conformance clients require-python
+.PHONY: help serve test check fmt lint types imports dev bench conformance clients
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,31 +45,31 @@ bench: $(VENV)/.dev ## measure (ARGS: further arguments of benchmarks/run.py)
 
 conformance: $(VENV)/.dev ## run ceph's s3-tests from a checkout: make conformance S3TESTS_DIR=…
 	@test -n "$(S3TESTS_DIR)" || { echo "make conformance needs S3TESTS_DIR=, a checkout of ceph/s3-tests" >&2; exit 2; }
-	$(BIN)/python tests/conformance/run.py --s3tests "$(S3TESTS_DIR)" $(ARGS)
+	$(BIN)/python tests/conformance/run.py --suite "$(S3TESTS_DIR)" $(ARGS)
+	$(BIN)/python tests/conformance/run.py --suite "$(S3TESTS_DIR)" --tls $(ARGS)
 
 clients: $(VENV)/.dev ## run the tests that drive outside S3 clients
 	$(BIN)/pytest tests/integration -k "aws" $(ARGS)
 
 # ---------------------------------------------------------------- the environment
 
-$(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.serve: pyproject.toml constraints.txt | $(VENV)/.made
 	@echo "Installing Caret into $(VENV) ..."
 	@$(INSTALL) .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
 	@echo "Installing Caret and its development tools into $(VENV) ..."
 	@$(INSTALL) '.[dev]'
 	@touch $@ $(VENV)/.serve
 
-$(BIN)/python: | require-python
-	@$(PYTHON) -m venv $(VENV)
-
-require-python:
+$(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "Caret needs Python $(OLDEST) or newer; there is none on PATH." \
 		"Install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Caret needs Python $(OLDEST) or newer; $(PYTHON) is older." >&2; exit 1; }
+		{ echo "Caret needs Python $(OLDEST) or newer; $(PYTHON) is not." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "$(PYTHON) cannot make environments: it lacks ensurepip." \
 		"On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@

@@ -14,7 +14,7 @@ import uvloop
 from gateway import metrics
 from gateway.access.principals import Accounts
 from gateway.config import Config
-from gateway.handlers import buckets, listing, multipart, objects
+from gateway.handlers import buckets, listing, multipart, object_attributes, objects, tagging
 from gateway.s3.route import OPERATIONS
 from gateway.server.access_log import AccessLog
 from gateway.server.authenticate import Authenticator
@@ -45,6 +45,13 @@ HANDLERS: Mapping[str, Handler] = {
     "CopyObject": objects.copy_object,
     "DeleteObject": objects.delete_object,
     "DeleteObjects": objects.delete_objects,
+    "GetObjectAttributes": object_attributes.get_object_attributes,
+    "GetObjectTagging": tagging.get_object_tagging,
+    "PutObjectTagging": tagging.put_object_tagging,
+    "DeleteObjectTagging": tagging.delete_object_tagging,
+    "GetBucketTagging": tagging.get_bucket_tagging,
+    "PutBucketTagging": tagging.put_bucket_tagging,
+    "DeleteBucketTagging": tagging.delete_bucket_tagging,
     "CreateMultipartUpload": multipart.create_multipart_upload,
     "UploadPart": multipart.upload_part,
     "UploadPartCopy": multipart.upload_part_copy,
@@ -96,8 +103,9 @@ async def _serve(config: Config, store: Store, listener: socket.socket) -> None:
             access_log=access_log,
         )
         server = Listener(config, pipeline)
-        await server.start(listener)
+        serving = asyncio.create_task(server.serve(listener))
         await stop.wait()
+        serving.cancel()
         service.is_draining = True
         await server.drain()
         access_log.close()

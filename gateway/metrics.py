@@ -91,7 +91,9 @@ def request_finished(
 
 
 def group_committed(size: int) -> None:
-    """Counts a transaction that held `size` commits."""
+    """Counts a transaction that held `size` commits; one that made none, as of a new branch, is not counted."""
+    if not size:
+        return
     COMMITS.inc(size)
     COMMIT_GROUP_SIZE.observe(size)
 

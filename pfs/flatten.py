@@ -21,7 +21,8 @@ BATCH = 1_000
 def copy_batch(tx: Transaction, timelines: Timelines, timeline_id: int, after: bytes | None) -> bytes | None:
     """Copies up to BATCH inherited keys behind `after`; the last one's key, None when done."""
     line = timelines.get(tx.conn, timeline_id)
-    assert line.parent_id is not None
+    if line.parent_id is None or line.flat:
+        return None
     levels = timelines.levels(tx.conn, line.parent_id, line.fork_seq, live=False)
     inherited = visible_after(tx.conn, levels, b"" if after is None else after + b"\0", BATCH)
     for entry in inherited:

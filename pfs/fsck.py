@@ -7,7 +7,7 @@ hashed as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from blake3 import blake3
@@ -15,11 +15,13 @@ from blake3 import blake3
 from pfs.blobs.base import BlobStore
 from pfs.commits.chain import commit_id
 from pfs.errors import BadRecord, MissingBlob
+from pfs.listing import visible_after
 from pfs.manifest import decode_extents, decode_manifest
 from pfs.meta import commits, contents, entries, refs, uploads
 from pfs.meta.database import Connection
 from pfs.meta.refs import Timeline
-from pfs.model import BLOB, MANIFEST, OBJECT, Commit, Digest, Extent, Repo
+from pfs.model import BLOB, MANIFEST, OBJECT, Commit, Digest, Entry, Extent, Repo
+from pfs.timelines import Timelines
 
 _BATCH = 1_000
 _READ_SIZE = 4 * 1024 * 1024
@@ -27,7 +29,7 @@ _READ_SIZE = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`kind`: chain, head, interval, blob, manifest. `subject` names the record, `detail` says what is wrong."""
+    """`kind`: chain, head, interval, copy, blob, manifest. `subject` names the record, `detail` says what is wrong."""
 
     kind: str
     subject: str
@@ -61,15 +63,22 @@ def check(conn: Connection, blobs: BlobStore, *, verify_data: bool) -> Report:
 
 
 def _check_repo(conn: Connection, repo: Repo, report: Report) -> None:
+    timelines = Timelines()
     lines = {line.id: line for line in refs.timelines_of_repo(conn, repo.id)}
     for line in lines.values():
         _check_chain(conn, repo, line, lines, report)
         _check_intervals(conn, line, report)
+        try:
+            _check_copies(conn, timelines, line, report)
+        except BadRecord as exc:
+            report.found("copy", f"timeline {line.id}", str(exc))
     for branch in refs.branches_of_repo(conn, repo.id):
         report.branches += 1
         owner = _owner(lines, branch.timeline_id, branch.head_seq)
         if owner is None or commits.commit_at(conn, owner.id, branch.head_seq) is None:
             report.found("head", branch.label, f"its head, commit {branch.head_seq} of its timeline, is not there")
+        if commits.commit_at(conn, branch.timeline_id, branch.head_seq + 1) is not None:
+            report.found("head", branch.label, f"its head, commit {branch.head_seq}, is not its timeline's last")
 
 
 def _owner(lines: dict[int, Timeline], timeline_id: int, seq: int) -> Timeline | None:
@@ -93,8 +102,7 @@ def _check_chain(conn: Connection, repo: Repo, line: Timeline, lines: dict[int, 
         if commit.seq != expected:
             report.found("chain", commit.id, f"commit {expected} before it is not there")
             return
-        if _recomputed(conn, repo, line, commit, parent) != commit.id:
-            report.found("chain", commit.id, "its recorded history does not give this id")
+        _check_commit(conn, repo, line, commit, parent, report)
         parent, expected = commit, expected + 1
 
 
@@ -105,7 +113,24 @@ def _commits(conn: Connection, line: Timeline) -> Iterator[Commit]:
         after = page[-1].seq
 
 
-def _recomputed(conn: Connection, repo: Repo, line: Timeline, commit: Commit, parent: Commit | None) -> str:
+def _check_commit(
+    conn: Connection, repo: Repo, line: Timeline, commit: Commit, parent: Commit | None, report: Report
+) -> None:
+    try:
+        changes = entries.changes(conn, line.id, commit.seq)
+    except BadRecord as exc:
+        report.found("chain", commit.id, str(exc))
+        return
+    if _recomputed(conn, repo, line, commit, parent, changes) != commit.id:
+        report.found("chain", commit.id, "its recorded history does not give this id")
+    wrote = {(entry.commit_id, entry.time_us) for entry in changes}
+    if len(changes) != commit.change_count or wrote - {(commit.id, commit.time_us)}:
+        report.found("chain", commit.id, "the changes that name it are not the ones that it made")
+
+
+def _recomputed(
+    conn: Connection, repo: Repo, line: Timeline, commit: Commit, parent: Commit | None, changes: Sequence[Entry]
+) -> str:
     merged = commits.merge_parents_of(conn, line.id, commit.seq)
     return commit_id(
         repo_uid=repo.uid,
@@ -116,7 +141,7 @@ def _recomputed(conn: Connection, repo: Repo, line: Timeline, commit: Commit, pa
         author=commit.author,
         message=commit.message,
         metadata=commit.metadata,
-        changes=[(entry.key.encode(), entry) for entry in entries.changes(conn, line.id, commit.seq)],
+        changes=[(entry.key.encode(), entry) for entry in changes],
     )
 
 
@@ -134,6 +159,24 @@ def _check_intervals(conn: Connection, line: Timeline, report: Report) -> None:
             next_seq = seq
 
 
+def _check_copies(conn: Connection, timelines: Timelines, line: Timeline, report: Report) -> None:
+    """What a timeline has copied (see `pfs.flatten`) is what it inherits: all of it, once it is flat."""
+    held = entries.count_at(conn, line.id, line.fork_seq)
+    if line.parent_id is None or not (held or line.flat):
+        return
+    levels = timelines.levels(conn, line.parent_id, line.fork_seq, live=False)
+    after, found = b"", 0
+    while inherited := visible_after(conn, levels, after, _BATCH):
+        for entry in inherited:
+            copy = entries.latest(conn, line.id, entry.key.encode(), line.fork_seq)
+            found += copy is not None
+            if (copy is None and line.flat) or (copy is not None and replace(copy, seq=entry.seq, settings={}) != entry):
+                report.found("copy", repr(entry.key), f"timeline {line.id} does not hold it as it inherits it")
+        after = inherited[-1].key.encode() + b"\0"
+    if found != held:
+        report.found("copy", f"timeline {line.id}", f"{held - found} of its copies are of keys that it does not inherit")
+
+
 def _check_content(conn: Connection, key: bytes, digest: Digest, layout: int, report: Report) -> None:
     if layout == BLOB and contents.find_blob(conn, digest) is None:
         report.found("blob", digest.hex(), f"it is not recorded, but {key!r} holds it")
@@ -144,14 +187,16 @@ def _check_content(conn: Connection, key: bytes, digest: Digest, layout: int, re
 def _check_contents(conn: Connection, blobs: BlobStore, report: Report, verify_data: bool) -> None:
     after = 0
     while page := contents.blobs_after(conn, after, _BATCH):
-        for after, digest, data in page:
+        for _, digest, data in page:
             report.blobs += 1
             _check_blob(blobs, Digest(digest), data, report, verify_data)
+        after = page[-1][0]
     last = b""
-    while rows := contents.manifests_after(conn, last, _BATCH):
-        for last, body in rows:
+    while page := contents.manifests_after(conn, last, _BATCH):
+        for digest, body in page:
             report.manifests += 1
-            _check_manifest(conn, last, body, report)
+            _check_manifest(conn, digest, body, report)
+        last = page[-1][0]
     for (extents,) in uploads.all_extents(conn):
         _check_extents(conn, "a staged part", decode_extents(extents), report)
 

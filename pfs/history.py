@@ -8,7 +8,7 @@ from pfs.errors import AmbiguousRevision, BadRecord, NoSuchCommit
 from pfs.meta import commits, refs
 from pfs.meta.database import Connection
 from pfs.model import Branch, Commit, CommitId, View, from_datetime
-from pfs.revision import Ancestor, Parent, Revision, format_revision, parse_revision
+from pfs.revision import ID_LENGTH, Ancestor, Parent, Revision, format_revision, parse_revision
 from pfs.timelines import Timelines
 
 _CANDIDATES = 10
@@ -49,7 +49,7 @@ def resolve(conn: Connection, timelines: Timelines, branch: Branch, rev: str) ->
 
 def _base(conn: Connection, timelines: Timelines, branch: Branch, revision: Revision, rev: str) -> Commit:
     name, prefix = revision.name, revision.id_prefix
-    if prefix is not None and len(prefix) == 64:
+    if prefix is not None and len(prefix) == ID_LENGTH:
         return _by_prefix(conn, branch.repo_id, prefix, rev)
     if name is not None and name != branch.name:
         named = refs.find_branch(conn, branch.project, branch.repo, name)
@@ -110,5 +110,7 @@ def _at(conn: Connection, timelines: Timelines, timeline_id: int, seq: int) -> C
 
 
 def commit_by_id(conn: Connection, repo_id: int, commit_id: CommitId) -> Commit:
-    """Raises NoSuchCommit."""
+    """Raises NoSuchCommit, also for text that is no whole id."""
+    if len(commit_id) != ID_LENGTH or Revision(commit_id).id_prefix is None:
+        raise NoSuchCommit(commit_id)
     return _by_prefix(conn, repo_id, commit_id, commit_id)

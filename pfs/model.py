@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NewType
 
@@ -116,6 +116,8 @@ class Entry:
 
     `etag` is `<64 hex>-<parts>`. `attrs` and `checksums` are canonical JSON of the
     caller's making ("" for none); the store keeps and hashes them, and reads neither.
+    `settings` lie beside the history (see `Store.set_entry_setting`): they are the version's own wherever
+    it shows, a fork included, and are told by `Store.entry` and `Store.read`; a listing leaves them out.
     """
 
     key: str
@@ -129,6 +131,7 @@ class Entry:
     checksums: str
     commit_id: CommitId
     time_us: int
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_marker(self) -> bool:
@@ -146,11 +149,14 @@ key (None: absent or deleted); raises a StoreError (a `GuardRefused`, say) to re
 
 @dataclass(frozen=True, slots=True)
 class Put:
+    """`settings` are given to the new version in the commit's own transaction, but are no part of it."""
+
     key: str
     content: Content
     attrs: str = ""
     checksums: str = ""
     guard: Guard | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ gives the same answer.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pfs.commits.transaction import Transaction, now_us
 from pfs.errors import NoSuchPart, NoSuchUpload, PartTooSmall
@@ -33,8 +33,9 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What completes an upload: `attrs` become the entry's. `describe` makes (checksums of the entry) from the chosen parts in
-    order, and may refuse with a StoreError; `record` makes the text that is kept as the result."""
+    """What completes an upload. `attrs` and `settings` become the entry's. `describe` makes its checksums from the
+    chosen parts in order, and may refuse with a StoreError; `record` makes the text that is kept as
+    the result."""
 
     chosen: Sequence[Chosen]
     minimum_part_size: int
@@ -44,6 +45,7 @@ class Completion:
     guard: Guard | None
     author: str
     message: str
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def create_upload(tx: Transaction, branch_id: int, key: str, attrs: str, author: str) -> Upload:
@@ -118,7 +120,7 @@ def complete_upload(
     parts = _chosen_parts(tx.conn, upload_id, completion)
     content = compose(parts)
     checksums = completion.describe(parts, content)
-    put = Put(key, content, completion.attrs, checksums, completion.guard)
+    put = Put(key, content, completion.attrs, checksums, completion.guard, completion.settings)
     committed = tx.commit(branch_id, [put], author=completion.author, message=completion.message)
     (entry,) = committed.results
     if isinstance(entry, Exception):

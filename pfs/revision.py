@@ -21,6 +21,7 @@ from pfs.errors import InvalidRevision
 from pfs.names import is_name
 
 MAX_LENGTH = 256
+ID_LENGTH = 64
 _HEX = re.compile(r"[0-9a-f]{4,64}")
 _STEP = re.compile(r"([~^])([0-9]{0,9})")
 _BASE = re.compile(r"(HEAD|[a-z0-9-]*)(?:@\{([^{}]*)\})?")

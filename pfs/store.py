@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from blake3 import blake3
+from sqlalchemy.engine import URL
 
 from pfs import flatten, history, listing, multipart
 from pfs.blobs.base import BlobStore
@@ -27,7 +28,7 @@ from pfs.config import StoreConfig
 from pfs.errors import BranchExists, MissingBlob, NoSuchBranch, NoSuchCommit, NoSuchKey, NoSuchRepo
 from pfs.fsck import Report, check
 from pfs.manifest import cut, decode_manifest, encode_extents
-from pfs.meta import contents, entries, refs, uploads
+from pfs.meta import contents, entries, refs, settings, uploads
 from pfs.meta.database import Connection, Database
 from pfs.meta.migrate import upgrade
 from pfs.model import (
@@ -84,7 +85,7 @@ Segment = Inline | FileRange | Stored
 def open_store(config: StoreConfig, observer: Observer | None = None) -> Store:
     """Opens a store, making or upgrading it if need be. Several processes may have it open at once."""
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    url = config.database_url or f"sqlite:///{config.data / 'caret.db'}"
+    url = config.database_url or URL.create("sqlite", database=str(config.data / "caret.db"))
     database = Database(url, config.data / "write.lock")
     try:
         upgrade(database)
@@ -320,6 +321,36 @@ class Store:
         """
         return self._committer.submit(lambda tx: tx.commit(branch.id, changes, author=author, message=message))
 
+    # ------------------------------------------------------------ settings, beside the history
+
+    def branch_setting(self, branch: Branch, name: str) -> str | None:
+        """The value of a branch's setting, None where it is not set."""
+        with self._database.connection() as conn:
+            return settings.branch_setting(conn, branch.id, name)
+
+    def set_branch_setting(self, branch: Branch, name: str, value: str | None) -> Future[None]:
+        """Sets it, or with None takes it away. No commit, nothing of the branch's tree; a fork inherits
+        none of it. The future: NoSuchBranch."""
+
+        def operation(tx: Transaction) -> None:
+            tx.head(branch.id)
+            settings.set_branch_setting(tx.conn, branch.id, name, value)
+
+        return self._committer.submit(operation)
+
+    def set_entry_setting(self, branch: Branch, entry: Entry, name: str, value: str | None) -> Future[None]:
+        """Sets it for the version that `entry`, read through `branch`, is; None takes it away.
+
+        The version shows it in every branch and commit that holds it, older ones too: this is no
+        commit. What is read of a version is `Entry.settings`. The future: NoSuchBranch.
+        """
+
+        def operation(tx: Transaction) -> None:
+            tx.head(branch.id)
+            settings.set_entry_setting(tx.conn, entry.key.encode(), entry.commit_id, name, value)
+
+        return self._committer.submit(operation)
+
     # ------------------------------------------------------------ multipart uploads
 
     def create_upload(self, branch: Branch, key: str, attrs: str, author: str) -> Future[Upload]:
@@ -359,7 +390,8 @@ class Store:
         return self._committer.submit(lambda tx: multipart.put_part(tx, upload, number, content, extents, checksum))
 
     def cut(self, content: Content, first: int, length: int) -> tuple[Content, Sequence[Extent]]:
-        """A range of what is stored, as a part for `put_part`, with its extents: no byte moves.
+        """A range of what is stored (as much of it as there is), as a part for `put_part`, with its
+        extents: no byte moves.
 
         A whole blob keeps its digest; anything else is named by the digest of its extents.
         """
@@ -368,7 +400,7 @@ class Store:
         if extents == whole and content.layout == BLOB:
             return content, extents
         digest = Digest(blake3(encode_extents(extents)).digest())
-        return Content(length, digest, etag(digest)), extents
+        return Content(sum(extent.length for extent in extents), digest, etag(digest)), extents
 
     def complete_upload(
         self, branch: Branch, key: str, upload_id: str, completion: multipart.Completion
@@ -406,10 +438,8 @@ class Store:
     # ------------------------------------------------------------ inner workings
 
     def _present(self, conn: Connection, view: View, key: str, found: Entry | None) -> Entry:
-        if found is None:
-            found = self._closed_marker(conn, view, key)
         if found is None or found.is_marker:
-            raise NoSuchKey(key, found)
+            raise NoSuchKey(key, self._closed_marker(conn, view, key) or found)
         return found
 
     def _closed_marker(self, conn: Connection, view: View, key: str) -> Entry | None:

@@ -8,4 +8,4 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("caret", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("caret")
 
-pytest_plugins = ["tests.stores"]
+pytest_plugins = ["tests.gateways", "tests.stores"]

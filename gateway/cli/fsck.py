@@ -25,7 +25,8 @@ _EMBEDDED = "caret.db"  # opening a store makes it where it is not: a check must
 def fsck_command(verify_data: bool, as_json: bool, **options: Any) -> None:
     """Re-verify a store, served or not.
 
-    Recomputes the commits' hash chain and looks at every branch, version and blob. Leaves with 0 where the store is sound, 1 where problems were found, 3 where it cannot be opened.
+    Recomputes the commits' hash chain and looks at every branch, version and blob. Leaves with
+    0 where the store is sound, 1 where problems were found, 3 where it cannot be opened.
     """
     config = settings_from(options).config
     if config.database_url is None and not (config.data / _EMBEDDED).exists():

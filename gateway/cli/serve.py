@@ -25,7 +25,8 @@ from gateway.supervisor import StartError, Supervisor, WorkersFailed, bind, log_
 def serve_command(**options: Any) -> None:
     """Serve S3 until SIGTERM or Ctrl-C.
 
-    Running requests are then finished, for as long as drain_timeout_s allows. A second gateway may serve the same data folder beside the first, on a port of its own.
+    Running requests are then finished, for as long as drain_timeout_s allows. A second gateway
+    may serve the same data folder beside the first, on a port of its own.
     """
     config = settings_from(options).config
     log_to_stderr(config.log_level)
@@ -87,5 +88,5 @@ def example(url: str, access_key: str, quoted_secret: str, region: str) -> tuple
     return (
         f"export {keys}; {aws} s3 mb s3://demo; echo one | {aws} s3 cp - s3://demo/hello.txt",
         f"echo two | {aws} s3 cp - s3://demo/hello.txt",
-        f"{aws} s3api get-object --bucket demo --key hello.txt --version-id 'HEAD^' /dev/stdout",
+        f"{aws} s3api get-object --bucket demo --key hello.txt --version-id 'HEAD^' /dev/stdout | sed -n 1p",
     )

@@ -3,7 +3,10 @@
     attrs      {"headers": {lower-case name: value}, "metadata": {name behind x-amz-meta-: value}}
     checksums  {algorithm: base64 value, "type": "FULL_OBJECT" or "COMPOSITE"}
 
-Both are canonical JSON without empty members, "" for none: the commit's id covers them.
+Both are canonical JSON without empty members, "" for none: the commit's id covers them. Beside them,
+and outside of the history, a version and a branch have settings:
+
+    tags       {key: value}, canonical JSON; no tags, no setting
 """
 
 from __future__ import annotations
@@ -15,7 +18,20 @@ from gateway.s3.checksums import COMPOSITE, FULL_OBJECT
 from gateway.s3.operations import Checksums, ObjectHeaders
 from pfs import canonical_json
 
-__all__ = ["COMPOSITE", "FULL_OBJECT", "dump_checksums", "dump_headers", "load_checksums", "load_headers"]
+__all__ = [
+    "COMPOSITE",
+    "FULL_OBJECT",
+    "TAGS",
+    "dump_checksums",
+    "dump_headers",
+    "dump_tags",
+    "load_checksums",
+    "load_headers",
+    "load_tags",
+    "tag_settings",
+]
+
+TAGS = "tags"
 
 _NO_HEADERS, _NO_CHECKSUMS = ObjectHeaders(), Checksums()
 
@@ -42,3 +58,22 @@ def load_checksums(text: str) -> Checksums:
     values = json.loads(text)
     kind = values.pop("type", None)
     return Checksums(values, kind)
+
+
+def dump_tags(tags: Mapping[str, str]) -> str | None:
+    """The value of the setting `tags`, None for no tags."""
+    return canonical_json(tags) or None
+
+
+def load_tags(text: str | None) -> Mapping[str, str]:
+    """Sorted by key; `text` None is a setting that is not there."""
+    if text is None:
+        return {}
+    tags: dict[str, str] = json.loads(text)
+    return tags
+
+
+def tag_settings(tags: Mapping[str, str] | None) -> Mapping[str, str]:
+    """The settings of a version that has these tags."""
+    text = dump_tags(tags or {})
+    return {} if text is None else {TAGS: text}

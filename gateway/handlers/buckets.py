@@ -21,9 +21,7 @@ _ALL = 10_000
 async def list_buckets(ctx: Context, request: op.ListBucketsInput) -> op.ListBucketsOutput:
     limit = request.max_buckets if request.max_buckets is not None else _ALL
     after = decode_token(request.continuation_token) if request.continuation_token else ""
-    found = await ctx.read(
-        ctx.store.branches, ctx.caller.project, prefix=request.prefix, after=after, limit=limit + 1
-    )
+    found = await ctx.read(ctx.store.branches, ctx.caller.project, prefix=request.prefix, after=after, limit=limit + 1)
     page = found[:limit]
     token = encode_token(page[-1].label) if len(found) > limit and page else None
     return op.ListBucketsOutput(

@@ -9,8 +9,8 @@ from pfs import Branch, NoSuchBranch, NoSuchCommit, NoSuchRepo, View
 
 
 async def branch_of(ctx: Context, bucket: str) -> Branch:
-    """The branch behind a bucket, snapshot buckets included. Raises NoSuchBucket, InvalidBucketName."""
-    return await _branch(ctx, parse_bucket(bucket), bucket)
+    """The branch behind a bucket that exists, a snapshot bucket included. Raises NoSuchBucket, InvalidBucketName."""
+    return (await view_of(ctx, bucket)).branch
 
 
 async def writable_branch(ctx: Context, bucket: str) -> Branch:

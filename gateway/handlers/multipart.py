@@ -1,26 +1,27 @@
 """Multipart uploads: parts are staged and invisible until completion, which is one commit.
 
-An upload's `attrs` are the object's (see `attributes`) and, beside them, what its checksum is to be:
+An upload's `attrs` are the object's (see `attributes`) with its settings and, beside them, what its checksum is to be:
 
-    {"object": the object's attrs, "algorithm": …, "type": "FULL_OBJECT" or "COMPOSITE"}
+    {"object": the object's attrs, "settings": its settings, "algorithm": …, "type": "FULL_OBJECT" or "COMPOSITE"}
 
 A part's checksum is `dump_checksums` of its one value.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from gateway.handlers.attributes import FULL_OBJECT, dump_checksums, dump_headers, load_checksums
+from gateway.handlers.attributes import FULL_OBJECT, dump_checksums, dump_headers, load_checksums, tag_settings
 from gateway.handlers.content import checksum_of, md5_of
 from gateway.handlers.context import Context
 from gateway.handlers.faults import Refused
 from gateway.handlers.locate import branch_of, writable_branch
-from gateway.handlers.objects import copy_source, refuse_tags, resolve_range, write_guard
+from gateway.handlers.objects import copy_source, resolve_range, write_guard
 from gateway.s3 import operations as op
 from gateway.s3.checksums import combine, composite, multipart_type
 from gateway.s3.errors import BadDigest, InvalidPart, InvalidPartOrder, InvalidRange, InvalidRequest
@@ -36,16 +37,19 @@ class _Plan:
     """What an upload was begun with."""
 
     attrs: str
+    settings: Mapping[str, str]
     algorithm: str | None
     type: str | None
 
     def dump(self) -> str:
-        return canonical_json({"object": self.attrs, "algorithm": self.algorithm, "type": self.type})
+        return canonical_json(
+            {"object": self.attrs, "settings": self.settings, "algorithm": self.algorithm, "type": self.type}
+        )
 
     @classmethod
     def load(cls, upload: Upload) -> _Plan:
         document = json.loads(upload.attrs)
-        return cls(document["object"], document["algorithm"], document["type"])
+        return cls(document["object"], document.get("settings", {}), document["algorithm"], document["type"])
 
 
 # ---------------------------------------------------------------- begin, upload, abort
@@ -54,14 +58,11 @@ class _Plan:
 async def create_multipart_upload(
     ctx: Context, request: op.CreateMultipartUploadInput
 ) -> op.CreateMultipartUploadOutput:
-    refuse_tags(request.headers)
     branch = await writable_branch(ctx, request.bucket)
     algorithm = request.checksum_algorithm
     kind = None if algorithm is None else multipart_type(algorithm, request.checksum_type)
-    plan = _Plan(dump_headers(request.headers), algorithm, kind)
-    upload = await ctx.durable(
-        ctx.store.create_upload(branch, request.key, plan.dump(), ctx.caller.display_name)
-    )
+    plan = _Plan(dump_headers(request.headers), tag_settings(request.headers.tags), algorithm, kind)
+    upload = await ctx.durable(ctx.store.create_upload(branch, request.key, plan.dump(), ctx.caller.display_name))
     return op.CreateMultipartUploadOutput(request.bucket, request.key, upload.id, algorithm, kind)
 
 
@@ -77,9 +78,7 @@ async def upload_part(ctx: Context, request: op.UploadPartInput) -> op.UploadPar
         )
     received = await ctx.body.receive(replace(payload, algorithm=payload.algorithm or planned))
     part = await ctx.durable(
-        ctx.store.put_part(
-            upload, request.part_number, received.content, checksum=dump_checksums(received.checksums)
-        )
+        ctx.store.put_part(upload, request.part_number, received.content, checksum=dump_checksums(received.checksums))
     )
     return op.UploadPartOutput(_etag(part), _part_checksums(part))
 
@@ -94,9 +93,7 @@ async def upload_part_copy(ctx: Context, request: op.UploadPartCopyInput) -> op.
     algorithm = _Plan.load(upload).algorithm
     checksums = {} if algorithm is None else {algorithm: await checksum_of(ctx, extents, algorithm)}
     part = await ctx.durable(
-        ctx.store.put_part(
-            upload, request.part_number, content, extents=extents, checksum=dump_checksums(checksums)
-        )
+        ctx.store.put_part(upload, request.part_number, content, extents=extents, checksum=dump_checksums(checksums))
     )
     return op.UploadPartCopyOutput(
         etag=_etag(part),
@@ -129,15 +126,13 @@ async def complete_multipart_upload(
 ) -> op.CompleteMultipartUploadOutput:
     """One commit; completing again gives the same answer."""
     branch = await writable_branch(ctx, request.bucket)
-    numbers = [part.part_number for part in request.parts]
-    if any(later <= earlier for earlier, later in zip(numbers, numbers[1:], strict=False)):
-        raise InvalidPartOrder
+    listed = _in_order(request.parts)
     upload = await ctx.read(ctx.store.upload, branch, request.key, request.upload_id, completed=True)
     if not upload.result:
-        await _check_md5_etags(ctx, upload, request.parts)
+        await _check_md5_etags(ctx, upload, listed)
     plan = _Plan.load(upload)
     completion = Completion(
-        chosen=[Chosen(part.part_number, _matcher(part)) for part in request.parts],
+        chosen=[Chosen(part.part_number, _matcher(part)) for part in listed],
         minimum_part_size=MINIMUM_PART_SIZE,
         describe=_describer(plan, request),
         record=lambda entry: canonical_json(
@@ -147,6 +142,7 @@ async def complete_multipart_upload(
         guard=write_guard(request.conditions, request.key),
         author=ctx.caller.display_name,
         message=request.message or f"put {request.key}",
+        settings=plan.settings,
     )
     done = await ctx.durable(ctx.store.complete_upload(branch, request.key, request.upload_id, completion))
     if isinstance(done, str):
@@ -154,6 +150,14 @@ async def complete_multipart_upload(
         return _completed(request, kept["etag"], kept["version_id"], kept["checksums"])
     _, entry = done
     return _completed(request, entry.etag, entry.commit_id, entry.checksums)
+
+
+def _in_order(parts: Sequence[op.CompletedPart]) -> Sequence[op.CompletedPart]:
+    """The parts, each number once. A client that sent a part again may list it again: the last one counts."""
+    numbers = [part.part_number for part in parts]
+    if any(later < earlier for earlier, later in itertools.pairwise(numbers)):
+        raise InvalidPartOrder
+    return tuple({part.part_number: part for part in parts}.values())
 
 
 def _completed(
@@ -195,9 +199,7 @@ async def _check_md5_etags(ctx: Context, upload: Upload, listed: Sequence[op.Com
             raise InvalidPart(fields={"PartNumber": str(part.number), "ETag": claimed})
 
 
-def _describer(
-    plan: _Plan, request: op.CompleteMultipartUploadInput
-) -> Callable[[Sequence[Part], Content], str]:
+def _describer(plan: _Plan, request: op.CompleteMultipartUploadInput) -> Callable[[Sequence[Part], Content], str]:
     """Makes the object's checksums from its parts', inside the transaction, and holds them and the
     size against what the request says."""
 
@@ -254,9 +256,7 @@ async def list_parts(ctx: Context, request: op.ListPartsInput) -> op.ListPartsOu
     )
 
 
-async def list_multipart_uploads(
-    ctx: Context, request: op.ListMultipartUploadsInput
-) -> op.ListMultipartUploadsOutput:
+async def list_multipart_uploads(ctx: Context, request: op.ListMultipartUploadsInput) -> op.ListMultipartUploadsOutput:
     branch = await branch_of(ctx, request.bucket)
     prefix, delimiter, limit = request.prefix or "", request.delimiter or "", request.max_uploads
     uploads: list[op.UploadSummary] = []
@@ -295,9 +295,7 @@ def _uploads_after(request: op.ListMultipartUploadsInput) -> tuple[str, str]:
     return request.key_marker, request.upload_id_marker or _LAST_ID
 
 
-async def _uploads(
-    ctx: Context, branch: Branch, prefix: str, after: tuple[str, str]
-) -> AsyncIterator[Upload]:
+async def _uploads(ctx: Context, branch: Branch, prefix: str, after: tuple[str, str]) -> AsyncIterator[Upload]:
     while page := await ctx.work(ctx.store.uploads, branch, prefix=prefix, after=after):
         for upload in page:
             yield upload

@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.handlers.attributes import FULL_OBJECT, dump_checksums, dump_headers, load_checksums, load_headers
+from gateway.handlers.attributes import (
+    FULL_OBJECT,
+    TAGS,
+    dump_checksums,
+    dump_headers,
+    load_checksums,
+    load_headers,
+    load_tags,
+    tag_settings,
+)
 from gateway.handlers.content import checksum_of
 from gateway.handlers.context import Context
 from gateway.handlers.faults import Refused, translate
@@ -14,13 +23,13 @@ from gateway.handlers.locate import view_of, writable_branch
 from gateway.s3 import operations as op
 from gateway.s3.bucket import parse_bucket
 from gateway.s3.conditions import check_copy_source, check_delete, check_read, check_write
+from gateway.s3.dates import format_http_date
 from gateway.s3.errors import (
     InvalidPart,
     InvalidRange,
     InvalidRequest,
     MethodNotAllowed,
     NoSuchKey,
-    NotImplemented,
     NotModified,
     PreconditionFailed,
     S3Error,
@@ -62,7 +71,7 @@ async def get_object(ctx: Context, request: op.GetObjectInput) -> Download:
     last_modified = to_datetime(entry.time_us)
     try:
         check_read(request.conditions, entry.etag, last_modified)
-        first, length, partial, parts_count = await _extent(ctx, entry, request)
+        extent = await _extent(ctx, entry, request)
     except (NotModified, PreconditionFailed, InvalidRange) as exc:
         exc.headers.update(_validators(entry, last_modified, exc))
         raise
@@ -70,16 +79,17 @@ async def get_object(ctx: Context, request: op.GetObjectInput) -> Download:
         etag=entry.etag,
         last_modified=last_modified,
         version_id=entry.commit_id,
-        content_length=length,
+        content_length=extent.length,
         headers=load_headers(entry.attrs),
-        content_range=(first, first + length - 1, entry.size) if partial else None,
-        checksums=load_checksums(entry.checksums) if request.checksum_mode and not partial else None,
-        parts_count=parts_count,
+        content_range=(extent.first, extent.first + extent.length - 1, entry.size) if extent.is_partial else None,
+        checksums=extent.checksums if request.checksum_mode else None,
+        parts_count=extent.parts_count,
+        tagging_count=len(load_tags(entry.settings.get(TAGS))),
         overrides=request.overrides,
     )
-    if request.head or not length:
+    if request.head or not extent.length:
         return Download(output, ())
-    return Download(output, await ctx.read(ctx.store.segments, entry.content, data, first, length))
+    return Download(output, await ctx.read(ctx.store.segments, entry.content, data, extent.first, extent.length))
 
 
 async def _read(ctx: Context, view: View, request: op.GetObjectInput) -> tuple[Entry, bytes | None]:
@@ -91,13 +101,22 @@ async def _read(ctx: Context, view: View, request: op.GetObjectInput) -> tuple[E
         raise absent(exc, view, request.version_id) from exc
 
 
-def absent(exc: KeyIsAbsent, view: View, version_id: str | None) -> S3Error:
+async def entry_at(ctx: Context, method: str, bucket: str, key: str, version_id: str | None) -> Entry:
+    """What the key holds at the revision, or at the head. Raises `absent`."""
+    view = await view_of(ctx, bucket, version_id)
+    try:
+        return await ctx.read(ctx.store.entry, view, key)
+    except KeyIsAbsent as exc:
+        raise absent(exc, view, version_id, method) from exc
+
+
+def absent(exc: KeyIsAbsent, view: View, version_id: str | None, method: str = "GET") -> S3Error:
     """What an absent key is answered with: 405 for the very version that is its delete marker, else 404."""
     if version_id is None or exc.marker is None:
         return translate(exc)
     if view.commit is not None and exc.marker.commit_id == view.commit.id:
         headers = {"x-amz-delete-marker": "true", "x-amz-version-id": exc.marker.commit_id, "Allow": "DELETE"}
-        return MethodNotAllowed(fields={"Method": "GET", "ResourceType": "DeleteMarker"}, headers=headers)
+        return MethodNotAllowed(fields={"Method": method, "ResourceType": "DeleteMarker"}, headers=headers)
     return NoSuchKey(fields={"Key": exc.key})
 
 
@@ -107,31 +126,52 @@ def _validators(entry: Entry, last_modified: datetime, exc: S3Error) -> dict[str
         return {"Content-Range": f"bytes */{entry.size}"}
     return {
         "ETag": f'"{entry.etag}"',
-        "Last-Modified": last_modified.strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        "Last-Modified": format_http_date(last_modified),
         "x-amz-version-id": entry.commit_id,
     }
 
 
-async def _extent(ctx: Context, entry: Entry, request: op.GetObjectInput) -> tuple[int, int, bool, int | None]:
-    """(first byte, length, whether that is a part of the object, the number of its parts)."""
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """What of an object is read. `checksums` are of just these bytes, None where they are not known;
+    `parts_count` is told to who asks for a part."""
+
+    first: int
+    length: int
+    is_partial: bool = False
+    checksums: op.Checksums | None = None
+    parts_count: int | None = None
+
+
+async def _extent(ctx: Context, entry: Entry, request: op.GetObjectInput) -> _Extent:
     if request.part_number is not None:
         if request.range is not None:
             raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
         return await _part_extent(ctx, entry, request.part_number)
     if request.range is None:
-        return 0, entry.size, False, None
+        return _whole(entry)
     first, length = resolve_range(request.range, entry.size)
-    return first, length, True, None
+    return _Extent(first, length, is_partial=True)
 
 
-async def _part_extent(ctx: Context, entry: Entry, number: int) -> tuple[int, int, bool, int | None]:
+def _whole(entry: Entry) -> _Extent:
+    return _Extent(0, entry.size, checksums=load_checksums(entry.checksums))
+
+
+async def _part_extent(ctx: Context, entry: Entry, number: int) -> _Extent:
     parts = await ctx.read(ctx.store.parts, entry.content)
     if number > max(len(parts), 1):
         raise InvalidPart(fields={"PartNumber": str(number)})
     if not parts:
-        return 0, entry.size, False, None
-    first = sum(part.size for part in parts[: number - 1])
-    return first, parts[number - 1].size, entry.size > 0, len(parts)
+        return _whole(entry)
+    part = parts[number - 1]
+    return _Extent(
+        first=sum(part.size for part in parts[: number - 1]),
+        length=part.size,
+        is_partial=entry.size > 0,
+        checksums=op.Checksums(load_checksums(part.checksum).values, load_checksums(entry.checksums).type),
+        parts_count=len(parts),
+    )
 
 
 def resolve_range(asked: op.ByteRange, size: int) -> tuple[int, int]:
@@ -151,7 +191,6 @@ def resolve_range(asked: op.ByteRange, size: int) -> tuple[int, int]:
 
 
 async def put_object(ctx: Context, request: op.PutObjectInput) -> op.PutObjectOutput:
-    refuse_tags(request.headers)
     branch = await writable_branch(ctx, request.bucket)
     received = await ctx.body.receive(request.payload)
     put = Put(
@@ -160,6 +199,7 @@ async def put_object(ctx: Context, request: op.PutObjectInput) -> op.PutObjectOu
         dump_headers(request.headers),
         dump_checksums(received.checksums),
         write_guard(request.conditions, request.key),
+        tag_settings(request.headers.tags),
     )
     _, entry = await _commit_one(ctx, branch, put, request.message or f"put {request.key}")
     return op.PutObjectOutput(entry.etag, entry.commit_id, load_checksums(entry.checksums))
@@ -167,7 +207,6 @@ async def put_object(ctx: Context, request: op.PutObjectInput) -> op.PutObjectOu
 
 async def copy_object(ctx: Context, request: op.CopyObjectInput) -> op.CopyObjectOutput:
     """A copy refers to the source's content: no byte moves."""
-    refuse_tags(request.headers)
     branch = await writable_branch(ctx, request.bucket)
     source = await copy_source(ctx, request.source, request.source_conditions)
     if _is_itself(request, branch, source):
@@ -185,6 +224,7 @@ async def copy_object(ctx: Context, request: op.CopyObjectInput) -> op.CopyObjec
         dump_headers(request.headers) if request.replace_metadata else source.attrs,
         checksums,
         write_guard(request.conditions, request.key),
+        tag_settings(request.headers.tags if request.replace_tags else load_tags(source.settings.get(TAGS))),
     )
     message = request.message or f"copy {request.source.bucket}/{request.source.key} to {request.key}"
     _, entry = await _commit_one(ctx, branch, put, message)
@@ -223,9 +263,7 @@ def write_guard(conditions: op.Conditions, key: str) -> Guard | None:
     return _guard(check_write, conditions, key)
 
 
-def _guard(
-    check: Callable[[op.Conditions, str | None], None], conditions: op.Conditions, key: str
-) -> Guard | None:
+def _guard(check: Callable[[op.Conditions, str | None], None], conditions: op.Conditions, key: str) -> Guard | None:
     if not conditions:
         return None
 
@@ -237,11 +275,6 @@ def _guard(
             raise Refused(exc) from exc
 
     return guard
-
-
-def refuse_tags(headers: op.ObjectHeaders) -> None:
-    if headers.tags:
-        raise NotImplemented("This gateway does not offer object tags.", fields={"Header": "x-amz-tagging"})
 
 
 async def _commit_one(ctx: Context, branch: Branch, change: Change, message: str) -> tuple[Commit, Entry]:

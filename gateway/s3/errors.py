@@ -60,6 +60,11 @@ class RequestTimeTooSkewed(S3Error):
     message = "The difference between the request time and the server's time is too large."
 
 
+class AccessForbidden(S3Error):
+    status = 403
+    message = "CORSResponse: This CORS request is not allowed."
+
+
 class AuthorizationHeaderMalformed(S3Error):
     message = "The authorization header that you provided is not valid."
 
@@ -99,12 +104,70 @@ class NoSuchVersion(S3Error):
     message = "The specified version does not exist."
 
 
+class NoSuchTagSet(S3Error):
+    status = 404
+    message = "There is no tag set associated with the bucket."
+
+
 class NoSuchUpload(S3Error):
     status = 404
     message = (
         "The specified multipart upload does not exist. The upload ID may be invalid, "
         "or the upload may have been aborted or completed."
     )
+
+
+# ---------------------------------------------------------------- settings that a bucket has not
+
+
+class NoSuchCORSConfiguration(S3Error):
+    status = 404
+    message = "The CORS configuration does not exist"
+
+
+class NoSuchBucketPolicy(S3Error):
+    status = 404
+    message = "The bucket policy does not exist"
+
+
+class NoSuchLifecycleConfiguration(S3Error):
+    status = 404
+    message = "The lifecycle configuration does not exist"
+
+
+class NoSuchWebsiteConfiguration(S3Error):
+    status = 404
+    message = "The specified bucket does not have a website configuration"
+
+
+class NoSuchPublicAccessBlockConfiguration(S3Error):
+    status = 404
+    message = "The public access block configuration was not found"
+
+
+class NoSuchConfiguration(S3Error):
+    status = 404
+    message = "The specified configuration does not exist."
+
+
+class OwnershipControlsNotFoundError(S3Error):
+    status = 404
+    message = "The bucket ownership controls were not found"
+
+
+class ReplicationConfigurationNotFoundError(S3Error):
+    status = 404
+    message = "The replication configuration was not found"
+
+
+class ServerSideEncryptionConfigurationNotFoundError(S3Error):
+    status = 404
+    message = "The server side encryption configuration was not found"
+
+
+class ObjectLockConfigurationNotFoundError(S3Error):
+    status = 404
+    message = "Object Lock configuration does not exist for this bucket"
 
 
 # ---------------------------------------------------------------- conditions
@@ -169,6 +232,10 @@ class InvalidRequest(S3Error):
     message = "The request is not valid."
 
 
+class BadRequest(S3Error):
+    message = "Bad Request"
+
+
 class InvalidArgument(S3Error):
     message = "Invalid Argument"
 
@@ -183,6 +250,18 @@ class KeyTooLongError(S3Error):
 
 class MalformedXML(S3Error):
     message = "The XML you provided was not well-formed or did not validate against our schema."
+
+
+class MalformedACLError(S3Error):
+    message = "The ACL that you provided was not well formed or did not validate against our published schema."
+
+
+class MissingSecurityHeader(S3Error):
+    message = "Your request was missing a required header"
+
+
+class UnexpectedContent(S3Error):
+    message = "This request does not support content."
 
 
 class MaxMessageLengthExceeded(S3Error):
@@ -202,7 +281,7 @@ class MethodNotAllowed(S3Error):
     message = "The specified method is not allowed against this resource."
 
 
-class NotImplemented(S3Error):  # noqa: A001 - the code's own spelling
+class NotImplemented(S3Error):
     status = 501
     message = "This gateway does not offer the functionality that the request asks for."
 
@@ -252,11 +331,26 @@ class InvalidChunkSizeError(S3Error):
     message = "Only the last chunk is allowed to have a size less than 8192 bytes."
 
 
+# ---------------------------------------------------------------- forms
+
+
+class MalformedPOSTRequest(S3Error):
+    message = "The body of your POST request is not well-formed multipart/form-data."
+
+
+class MaxPostPreDataLengthExceededError(S3Error):
+    message = "Your POST request fields preceding the upload file were too large."
+
+
+class InvalidPolicyDocument(S3Error):
+    message = "Invalid Policy: the content of the form does not meet the conditions specified in the policy document."
+
+
 # ---------------------------------------------------------------- multipart
 
 
 class EntityTooSmall(S3Error):
-    message = "Your proposed upload is smaller than the minimum allowed object size: every part but the last needs 5 MiB."
+    message = "Your proposed upload is smaller than the minimum allowed size: every part but the last needs 5 MiB."
 
 
 class EntityTooLarge(S3Error):

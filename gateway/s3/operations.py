@@ -400,6 +400,83 @@ class DeleteObjectsOutput:
     quiet: bool = False
 
 
+# ---------------------------------------------------------------- attributes and tags
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersionInput:
+    """GetObjectTagging, DeleteObjectTagging: just the object, at a revision if there is one."""
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetObjectAttributesInput:
+    """`attributes`: those asked for, of ETag, Checksum, ObjectParts, StorageClass, ObjectSize."""
+
+    bucket: str
+    key: str
+    attributes: frozenset[str]
+    version_id: str | None = None
+    max_parts: int = 1000
+    part_number_marker: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectPart:
+    part_number: int
+    size: int
+    checksums: Checksums = Checksums()
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectParts:
+    """A page of an object's parts; `total` counts them all."""
+
+    total: int
+    parts: tuple[ObjectPart, ...]
+    is_truncated: bool
+    next_part_number_marker: int
+
+
+@dataclass(frozen=True, slots=True)
+class GetObjectAttributesOutput:
+    """`object_parts` is None unless asked for, and for an object that was put whole; of the
+    others `render` leaves out what was not asked for."""
+
+    request: GetObjectAttributesInput
+    last_modified: datetime
+    version_id: str
+    etag: str
+    size: int
+    checksums: Checksums = Checksums()
+    object_parts: ObjectParts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetTaggingOutput:
+    """GetObjectTagging and, without version id, GetBucketTagging. Tags are sorted by key."""
+
+    tags: Mapping[str, str]
+    version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutObjectTaggingInput:
+    bucket: str
+    key: str
+    tags: Mapping[str, str]
+    version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutBucketTaggingInput:
+    bucket: str
+    tags: Mapping[str, str]
+
+
 # ---------------------------------------------------------------- multipart uploads
 
 

@@ -26,7 +26,15 @@ from gateway.s3.parse_headers import (
     replaces,
     response_overrides,
 )
-from gateway.s3.parse_params import encoding_type, integer, invalid_argument, page_size, part_number, version_id
+from gateway.s3.parse_params import (
+    encoding_type,
+    integer,
+    integer_header,
+    invalid_argument,
+    page_size,
+    part_number,
+    version_id,
+)
 from gateway.s3.parse_payload import checksum_algorithm, parse_payload
 from gateway.s3.request import Request
 from gateway.s3.xml import Element, parse_xml
@@ -34,6 +42,9 @@ from gateway.s3.xml import Element, parse_xml
 MAX_BUCKETS_PAGE = 10_000
 MAX_DELETE_OBJECTS = 1_000
 MAX_DELETE_BYTES = 4 << 20
+MAX_ATTRIBUTE_PARTS = 1_000
+
+OBJECT_ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 
 
 def bucket_name(request: Request) -> str:
@@ -169,6 +180,36 @@ def get_object(request: Request, body: bytes) -> op.GetObjectInput:
         overrides=response_overrides(request),
         checksum_mode=request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED",
     )
+
+
+def object_version(request: Request, body: bytes) -> op.ObjectVersionInput:
+    """GetObjectTagging and DeleteObjectTagging."""
+    bucket, key = object_name(request)
+    return op.ObjectVersionInput(bucket, key, version_id(request))
+
+
+def get_object_attributes(request: Request, body: bytes) -> op.GetObjectAttributesInput:
+    refuse_unoffered(request)
+    bucket, key = object_name(request)
+    return op.GetObjectAttributesInput(
+        bucket=bucket,
+        key=key,
+        attributes=_object_attributes(request),
+        version_id=version_id(request),
+        max_parts=min(integer_header(request, "x-amz-max-parts", MAX_ATTRIBUTE_PARTS), MAX_ATTRIBUTE_PARTS),
+        part_number_marker=integer_header(request, "x-amz-part-number-marker", 0),
+    )
+
+
+def _object_attributes(request: Request) -> frozenset[str]:
+    header = "x-amz-object-attributes"
+    text = request.headers.get(header, "")
+    names = frozenset(name.strip() for name in text.split(",")) - {""}
+    if not names:
+        raise InvalidRequest(f"The {header} header specifying the attributes to be retrieved is either missing or empty")
+    if not names <= OBJECT_ATTRIBUTES:
+        raise invalid_argument(header, text, "Invalid attribute name specified.")
+    return names
 
 
 def put_object(request: Request, body: bytes) -> op.PutObjectInput:

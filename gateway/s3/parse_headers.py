@@ -10,18 +10,17 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from gateway.s3 import errors
-from gateway.s3.address import parse_query, percent_decode
+from gateway.s3.address import percent_decode
 from gateway.s3.dates import parse_http_date
 from gateway.s3.errors import (
     InvalidArgument,
     InvalidStorageClass,
-    InvalidTag,
-    InvalidURI,
     MetadataTooLarge,
 )
 from gateway.s3.operations import ByteRange, Conditions, CopySource, ObjectHeaders
 from gateway.s3.parse_params import invalid_argument
 from gateway.s3.request import Request, wire_bytes
+from gateway.s3.tags import parse_tags_header
 
 STANDARD_HEADERS = (
     "content-type",
@@ -36,10 +35,6 @@ STANDARD_HEADERS = (
 OVERRIDABLE = tuple(name for name in STANDARD_HEADERS if not name.startswith("x-amz-"))
 METADATA_PREFIX = "x-amz-meta-"
 MAX_METADATA_BYTES = 2048
-
-MAX_TAGS = 10
-MAX_TAG_KEY = 128
-MAX_TAG_VALUE = 256
 
 STORAGE_CLASSES = frozenset(
     {
@@ -89,7 +84,6 @@ _NOT_OFFERED = (
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"|([^\s,"]+)')
 _RANGE = re.compile(r"bytes=\s*([0-9]{0,30})-([0-9]{0,30})\s*", re.IGNORECASE)
 _SOURCE_RANGE = re.compile(r"bytes=([0-9]{1,30})-([0-9]{1,30})")
-_TAG_TEXT = re.compile(r"[\w\s.:/=+@-]*")  # letters and digits of any script
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -151,7 +145,8 @@ def object_headers(request: Request) -> ObjectHeaders:
     }
     _check_metadata(metadata)
     _check_text(standard.items())
-    return ObjectHeaders(standard=standard, metadata=metadata, tags=_tags_header(request))
+    tags = request.header("x-amz-tagging")
+    return ObjectHeaders(standard, metadata, None if tags is None else parse_tags_header(tags))
 
 
 def _standard_value(request: Request, name: str) -> str | None:
@@ -200,38 +195,6 @@ def message(request: Request) -> str | None:
     if text is not None:
         _check_text([("x-caret-message", text)])
     return text or None
-
-
-# ---------------------------------------------------------------- tags
-
-
-def _tags_header(request: Request) -> dict[str, str] | None:
-    text = request.header("x-amz-tagging")
-    if text is None:
-        return None
-    try:
-        pairs = parse_query(text)
-    except InvalidURI as error:
-        raise invalid_argument(
-            "x-amz-tagging", text, "The header 'x-amz-tagging' shall be encoded as UTF-8."
-        ) from error
-    return check_tags(pairs)
-
-
-def check_tags(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """A tag set from its pairs, sorted by key; InvalidTag where S3 would not take it."""
-    tags: dict[str, str] = {}
-    for key, value in pairs:
-        if key in tags:
-            raise InvalidTag("Cannot provide multiple Tags with the same key", fields={"TagKey": key})
-        if not 1 <= len(key) <= MAX_TAG_KEY or not _TAG_TEXT.fullmatch(key) or key.startswith("aws:"):
-            raise InvalidTag("The TagKey you have provided is invalid", fields={"TagKey": key})
-        if len(value) > MAX_TAG_VALUE or not _TAG_TEXT.fullmatch(value):
-            raise InvalidTag("The TagValue you have provided is invalid", fields={"TagKey": key, "TagValue": value})
-        tags[key] = value
-    if len(tags) > MAX_TAGS:
-        raise InvalidTag(f"Object tags cannot be greater than {MAX_TAGS}")
-    return dict(sorted(tags.items()))
 
 
 # ---------------------------------------------------------------- copies

@@ -25,7 +25,15 @@ def integer(text: str) -> int | None:
 
 def integer_param(request: Request, name: str, default: int, *, low: int = 0, high: int = MAX_INTEGER) -> int:
     """A parameter between `low` and `high`; `default` where it is absent or empty."""
-    text = request.param(name)
+    return _bounded(name, request.param(name), default, low, high)
+
+
+def integer_header(request: Request, name: str, default: int) -> int:
+    """A header with an integer that is not negative; `default` where it is absent or empty."""
+    return _bounded(name, request.header(name), default, 0, MAX_INTEGER)
+
+
+def _bounded(name: str, text: str | None, default: int, low: int, high: int) -> int:
     if not text:
         return default
     value = integer(text)

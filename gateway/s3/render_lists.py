@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 from gateway.s3 import operations as op
@@ -20,12 +21,21 @@ from gateway.s3.xml import document, element, escape, optional
 
 Encode = Callable[[str], str]
 
-_PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.~/-]")
 
 
 def url_encode(text: str) -> str:
     """`text` as encoding-type=url sends it; the result needs no escaping in XML."""
-    return text if _PLAIN.fullmatch(text) else quote(text, safe="/")
+    return _UNSAFE.sub(_percent_match, text) if _UNSAFE.search(text) else text
+
+
+def _percent_match(match: re.Match[str]) -> str:
+    return _percent(match[0])
+
+
+@lru_cache(maxsize=1024)
+def _percent(character: str) -> str:
+    return quote(character, safe="")
 
 
 def _encoder(encoding_type: str | None) -> Encode:

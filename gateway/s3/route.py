@@ -13,7 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from gateway.s3 import errors, parse, parse_multipart, render, render_lists, render_multipart
+from gateway.s3 import (
+    errors,
+    parse,
+    parse_multipart,
+    parse_tags,
+    render,
+    render_attributes,
+    render_lists,
+    render_multipart,
+)
 from gateway.s3.errors import MethodNotAllowed
 from gateway.s3.operations import AnyInput, AnyOutput
 from gateway.s3.parse_params import invalid_argument
@@ -92,6 +101,20 @@ _OFFERED: dict[Row, Operation] = {
     Row("POST", _BUCKET, "delete"): Operation(
         "DeleteObjects", parse.delete_objects, render.delete_objects, Body.XML, parse.MAX_DELETE_BYTES
     ),
+    # attributes and tags
+    Row("GET", _OBJECT, "attributes"): Operation(
+        "GetObjectAttributes", parse.get_object_attributes, render_attributes.get_object_attributes
+    ),
+    Row("GET", _OBJECT, "tagging"): Operation("GetObjectTagging", parse.object_version, render_attributes.get_tagging),
+    Row("PUT", _OBJECT, "tagging"): Operation(
+        "PutObjectTagging", parse_tags.put_object_tagging, render.empty, Body.XML
+    ),
+    Row("DELETE", _OBJECT, "tagging"): Operation("DeleteObjectTagging", parse.object_version, render.empty),
+    Row("GET", _BUCKET, "tagging"): Operation("GetBucketTagging", parse.bucket_input, render_attributes.get_tagging),
+    Row("PUT", _BUCKET, "tagging"): Operation(
+        "PutBucketTagging", parse_tags.put_bucket_tagging, render.empty, Body.XML
+    ),
+    Row("DELETE", _BUCKET, "tagging"): Operation("DeleteBucketTagging", parse.bucket_input, render.empty),
     # multipart uploads
     Row("POST", _OBJECT, "uploads"): Operation(
         "CreateMultipartUpload", parse_multipart.create_multipart_upload, render_multipart.create_multipart_upload
@@ -144,14 +167,6 @@ _NOT_OFFERED: dict[Row, str] = {
     Row("GET", _BUCKET, "session"): "CreateSession",
     Row("GET", _BUCKET, "abac"): "GetBucketAbac",
     Row("PUT", _BUCKET, "abac"): "PutBucketAbac",
-    # tags and attributes
-    Row("GET", _BUCKET, "tagging"): "GetBucketTagging",
-    Row("PUT", _BUCKET, "tagging"): "PutBucketTagging",
-    Row("DELETE", _BUCKET, "tagging"): "DeleteBucketTagging",
-    Row("GET", _OBJECT, "tagging"): "GetObjectTagging",
-    Row("PUT", _OBJECT, "tagging"): "PutObjectTagging",
-    Row("DELETE", _OBJECT, "tagging"): "DeleteObjectTagging",
-    Row("GET", _OBJECT, "attributes"): "GetObjectAttributes",
     Row("GET", _OBJECT, "annotation"): "GetObjectAnnotation",
     Row("PUT", _OBJECT, "annotation"): "PutObjectAnnotation",
     Row("DELETE", _OBJECT, "annotation"): "DeleteObjectAnnotation",

@@ -51,7 +51,7 @@ SERVICES = ("s3", "sts")
 MAX_EXPIRES_S = 7 * 24 * 3600
 
 # Clients that were told no region sign for this one.
-_DEFAULT_REGION = "us-east-1"
+DEFAULT_REGION = "us-east-1"
 _SCOPE_DATE = re.compile(r"[0-9]{8}")
 _SECONDS = re.compile(r"-?[0-9]{1,18}")
 _SPACES = re.compile(r" {2,}")
@@ -136,7 +136,7 @@ class V4Claim:
     def _check_scope(self, timestamp: str, region: str) -> None:
         if self.service not in SERVICES:
             raise self._malformed(f"incorrect service {self.service!r}; this endpoint belongs to 's3'")
-        if self.region not in (region, _DEFAULT_REGION):
+        if self.region not in (region, DEFAULT_REGION):
             raise self._malformed(f"the region {self.region!r} is wrong; expecting {region!r}", Region=region)
         if self.date != timestamp[:8]:
             raise self._malformed(f"the credential's date {self.date!r} is not that of {timestamp!r}")
@@ -259,7 +259,7 @@ def parse_header(request: Request, authorization: str) -> V4Claim:
             "The authorization header is malformed; the authorization header requires three components: "
             "Credential, SignedHeaders, and Signature."
         ) from None
-    scope = _parse_credential(credential)
+    scope = parse_credential(credential)
     if scope is None:
         raise AuthorizationHeaderMalformed(
             "The authorization header is malformed; the Credential is mal-formed; "
@@ -282,7 +282,7 @@ def parse_query(request: Request) -> V4Claim:
         ) from None
     if algorithm != ALGORITHM:
         raise AuthorizationQueryParametersError(f'X-Amz-Algorithm only supports "{ALGORITHM}"')
-    scope = _parse_credential(credential)
+    scope = parse_credential(credential)
     if scope is None:
         raise AuthorizationQueryParametersError(
             "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; "
@@ -303,7 +303,7 @@ _QUERY_PARAMETERS = (
 )
 
 
-def _parse_credential(credential: str) -> tuple[str, str, str, str] | None:
+def parse_credential(credential: str) -> tuple[str, str, str, str] | None:
     """Access key, date, region, service. The access key may itself hold slashes."""
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or parts[4] != "aws4_request" or not parts[0] or not _SCOPE_DATE.fullmatch(parts[1]):

@@ -2,9 +2,9 @@
 
 In: `parse_xml` makes a small tree of Elements with Expat. A DTD is refused outright, so there
 are no entities to expand; size, depth and the number of elements are bounded; the encoding is
-UTF-8 (UTF-16 with a byte order mark) whatever the declaration says. All that is wrong raises MalformedXML. Names lose their
-prefix: clients send S3's namespace, none, or one of their own. Text keeps its white space,
-for a key may begin or end with some.
+UTF-8 (UTF-16 with a byte order mark) whatever the declaration says. All that is wrong raises
+MalformedXML. Names lose their prefix: clients send S3's namespace, none, or one of their own.
+Text keeps its white space, for a key may begin or end with some.
 
 Out: documents are text, built from `element` and `escape` and joined once. That is quick
 enough for a page of 1,000 keys, and so serves for all answers. Characters that XML 1.0 cannot
@@ -97,7 +97,8 @@ class _TreeBuilder:
         self._count += 1
         if self._count > MAX_ELEMENTS or len(self._open) >= MAX_DEPTH:
             raise MalformedXML
-        element = Element(_local(name), {_local(key): value for key, value in attributes.items()})
+        local = {_local(key): value for key, value in attributes.items()} if attributes else {}
+        element = Element(_local(name), local)
         if self._open:
             self._open[-1].children.append(element)
         else:

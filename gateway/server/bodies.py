@@ -18,7 +18,13 @@ from aiohttp.web_protocol import RequestPayloadError
 from gateway.handlers.context import Received
 from gateway.s3.checksums import Verifier
 from gateway.s3.chunked import ChunkedDecoder
-from gateway.s3.errors import IncompleteBody, MaxMessageLengthExceeded, MissingContentLength, RequestTimeout, SignatureDoesNotMatch
+from gateway.s3.errors import (
+    IncompleteBody,
+    MaxMessageLengthExceeded,
+    MissingContentLength,
+    RequestTimeout,
+    SignatureDoesNotMatch,
+)
 from gateway.s3.operations import Payload
 from gateway.s3.sigv4 import ChunkSigner
 from gateway.server.wire import Exchange
@@ -76,7 +82,8 @@ class RequestBody:
         if self._content.is_eof():
             return True
         announced = self._exchange.http.content_length
-        if announced is None or announced - self.received > most or (self._exchange.expects_continue and not self._asked):
+        is_held_back = self._exchange.expects_continue and not self._asked
+        if is_held_back or announced is None or announced - self.received > most:
             return False
         async for _ in self._batches():
             pass

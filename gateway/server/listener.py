@@ -24,13 +24,22 @@ from gateway.server.wire import Answered, Exchange
 
 _log = logging.getLogger(__name__)
 _READ_BUFFER = 512 * 1024
-_BACKLOG = 1024
+_ACCEPT_PAUSE_S = 0.1
+_DRAIN_POLL_S = 0.02
 
 
 class _Connection(RequestHandler):
     """One client's connection."""
 
     __slots__ = ()
+
+    def close_if_idle(self) -> None:
+        """Closes the connection unless a request is being answered; the answer's `Connection: close` will do it then.
+
+        aiohttp's own `close` would go deaf to the rest of a running request's body.
+        """
+        if not self._request_in_progress and not self._messages:
+            self.force_close()
 
     def handle_error(  # type: ignore[override]
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -61,7 +70,7 @@ class Listener:
     """Serves the pipeline on a socket until it is drained."""
 
     def __init__(self, config: Config, pipeline: Pipeline) -> None:
-        self._config = config
+        self._config, self._pipeline = config, pipeline
         options: dict[str, Any] = {
             "access_log": None,
             "auto_decompress": False,
@@ -72,19 +81,44 @@ class Listener:
             "read_bufsize": _READ_BUFFER,
         }
         self._server = _Server(pipeline, **options)  # type: ignore[arg-type]
-        self._listening: asyncio.Server | None = None
+        self._tls = _tls(config)
+        self._handshakes: set[asyncio.Task[None]] = set()
 
-    async def start(self, listener: socket.socket) -> None:
-        self._listening = await asyncio.get_running_loop().create_server(
-            self._server, sock=listener, ssl=_tls(self._config), backlog=_BACKLOG
-        )
+    async def serve(self, listener: socket.socket) -> None:
+        """Accepts connections until cancelled, one at a time.
+
+        The socket is shared with the other workers; whoever took all that wait (as a loop's own server
+        does) would leave the others idle.
+        """
+        loop = asyncio.get_running_loop()
+        listener.setblocking(False)
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except OSError as exc:
+                _log.warning("no connection could be accepted: %s", exc)
+                await asyncio.sleep(_ACCEPT_PAUSE_S)  # out of descriptors, most likely
+                continue
+            handshake = loop.create_task(self._begin(connection))
+            self._handshakes.add(handshake)
+            handshake.add_done_callback(self._handshakes.discard)
+
+    async def _begin(self, connection: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(self._server, connection, ssl=self._tls)
+        except (OSError, ssl.SSLError) as exc:
+            _log.debug("a connection ended before its first request: %s", exc)
 
     async def drain(self) -> None:
-        """Takes no more connections, lets running requests finish within the drain timeout, closes the rest."""
-        if self._listening is not None:
-            self._listening.close()
-        self._server.pre_shutdown()
-        await self._server.shutdown(self._config.drain_timeout_s)
+        """Lets running requests finish within the drain timeout, and closes all connections."""
+        self._pipeline.begin_draining()
+        for connection in self._server.connections:
+            if isinstance(connection, _Connection):
+                connection.close_if_idle()
+        deadline = asyncio.get_running_loop().time() + self._config.drain_timeout_s
+        while self._pipeline.in_flight and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_DRAIN_POLL_S)
+        await self._server.shutdown(0)
 
 
 def _tls(config: Config) -> ssl.SSLContext | None:

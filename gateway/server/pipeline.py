@@ -60,7 +60,7 @@ class _Record:
 
 
 class Pipeline:
-    """aiohttp's request handler. One per process; holds no state between requests."""
+    """aiohttp's request handler. One per process; between requests it knows only which are in flight."""
 
     def __init__(
         self,
@@ -76,11 +76,15 @@ class Pipeline:
         self._authenticator, self._handlers = authenticator, handlers
         self._service, self._access_log = service, access_log
         self._sender = Sender(store, threads, config.body_idle_timeout_s)
+        self._in_flight: set[Exchange] = set()
+        self._is_draining = False
 
     async def __call__(self, http: web.BaseRequest) -> Answered:
         started = perf_counter()
         metrics.request_started()
         exchange = Exchange(http, new_request_id())
+        exchange.keep_alive = exchange.keep_alive and not self._is_draining
+        self._in_flight.add(exchange)
         record = _Record(self._unaddressed(exchange))
         try:
             await self._answer(exchange, record)
@@ -88,8 +92,20 @@ class Pipeline:
             record.error_code = "ClientGone"
             exchange.abort()
         finally:
+            self._in_flight.discard(exchange)
             self._finish(exchange, record, perf_counter() - started)
         return Answered(exchange.keep_alive)
+
+    def begin_draining(self) -> None:
+        """From now on every answer is its connection's last."""
+        self._is_draining = True
+        for exchange in self._in_flight:
+            exchange.keep_alive = False
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being answered."""
+        return len(self._in_flight)
 
     async def _answer(self, exchange: Exchange, record: _Record) -> None:
         try:
@@ -108,7 +124,7 @@ class Pipeline:
                 metrics.CORRUPTIONS.inc()
                 _log.error("request %s: corruption: %s", exchange.request_id, exc)
             await self._refuse(exchange, record, translate(exc))
-        except Exception:
+        except Exception:  # noqa: BLE001 - the last resort of every request: logged with its traceback
             _log.exception("request %s failed", exchange.request_id)
             await self._refuse(exchange, record, InternalError())
 
@@ -118,9 +134,7 @@ class Pipeline:
         record.operation = operation.name
         identity = self._authenticator.identify(request)
         record.access_key = identity.access_key
-        body = RequestBody(
-            exchange, self._store, self._threads, identity.signer, self._config.body_idle_timeout_s
-        )
+        body = RequestBody(exchange, self._store, self._threads, identity.signer, self._config.body_idle_timeout_s)
         try:
             await self._run(exchange, request, operation, identity, body)
         except S3Error:
@@ -166,9 +180,7 @@ class Pipeline:
 
     def _unaddressed(self, exchange: Exchange) -> Request:
         http = exchange.http
-        return unaddressed_request(
-            http.method, http.raw_path, remote=http.remote or "", request_id=exchange.request_id
-        )
+        return unaddressed_request(http.method, http.raw_path, remote=http.remote or "", request_id=exchange.request_id)
 
     def _finish(self, exchange: Exchange, record: _Record, seconds: float) -> None:
         metrics.request_finished(

@@ -1,8 +1,8 @@
 """What the gateway says of itself, beside the buckets: `-` can begin no bucket's name.
 
-    /-/healthz    200 while the process serves
-    /-/readyz     200 while the store answers, else 503; 503 also while draining
-    /-/metrics    Prometheus' text format, all workers together
+/-/healthz    200 while the process serves
+/-/readyz     200 while the store answers, else 503; 503 also while draining
+/-/metrics    Prometheus' text format, all workers together
 """
 
 from __future__ import annotations

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from email.utils import formatdate
+from datetime import UTC, datetime
 from http import HTTPStatus
-from time import time
 
 from aiohttp import web
 
+from gateway.s3.dates import format_http_date
 from gateway.s3.errors import InvalidArgument
 from gateway.s3.response import HOST_ID, Response
 
@@ -118,24 +118,11 @@ class Exchange:
         # response-* parameters are the client's own text: a line break in one would forge headers
         if head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
             raise InvalidArgument("A header value can not hold a line break.")
-        head += (
-            f"Date: {_now()}\r\nServer: caret\r\nx-amz-request-id: {self.request_id}\r\nx-amz-id-2: {HOST_ID}\r\n\r\n"
-        )
+        head += f"Date: {format_http_date(datetime.now(UTC))}\r\nServer: caret\r\n"
+        head += f"x-amz-request-id: {self.request_id}\r\nx-amz-id-2: {HOST_ID}\r\n\r\n"
         self._head_sent = True
         return head.encode("utf-8", "surrogateescape")
 
 
 def _names_length(headers: Iterable[tuple[str, str]]) -> bool:
     return any(name.lower() == "content-length" for name, _ in headers)
-
-
-_date: tuple[int, str] = (0, "")
-
-
-def _now() -> str:
-    """The Date header's value, made once a second."""
-    global _date
-    second = int(time())
-    if _date[0] != second:
-        _date = (second, formatdate(second, usegmt=True))
-    return _date[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,7 +17,7 @@ _CURRENT = sa.text("until_seq IS NULL")
 _UNDELETED = sa.text("deleted_us IS NULL")
 
 
-def _column(name: str, type_: sa.types.TypeEngine[object] | type, *, null: bool = False) -> sa.Column[object]:
+def _column(name: str, type_: Any, *, null: bool = False) -> sa.Column[Any]:
     return sa.Column(name, type_, nullable=null)
 
 

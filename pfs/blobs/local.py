@@ -11,7 +11,6 @@ gone; opening the store removes it.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import secrets
@@ -19,10 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pfs.blobs.base import Buffer
-from pfs.errors import MissingBlob, StoreFull
+from pfs.blobs.disk import full_disk, sync_folder, write_all
+from pfs.errors import MissingBlob
 from pfs.model import Digest
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class LocalBlobs:
@@ -30,7 +28,8 @@ class LocalBlobs:
         self._blobs, self._tmp = root / "blobs", root / "tmp"
         for folder in (self._blobs, self._tmp):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _sync_folder(root)
+        sync_folder(root)
+        self._durable: set[bytes] = set()
         self._sweep()
 
     def create(self) -> _FileWriter:
@@ -68,14 +67,20 @@ class LocalBlobs:
         """Nothing is held open between calls."""
 
     def adopt(self, temporary: Path, digest: Digest) -> None:
-        """Moves a synced temporary file to its blob's place; one that is there already is kept."""
+        """Moves a synced temporary file to its blob's place, where it may replace the same bytes."""
         target = self._where(digest)
-        for folder in (target.parent.parent, target.parent):
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-                _sync_folder(folder.parent)
+        self._make_durable(target.parent.parent, digest[:1])
+        self._make_durable(target.parent, digest[:2])
         temporary.rename(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
+
+    def _make_durable(self, folder: Path, prefix: bytes) -> None:
+        """Makes the folder of all digests that begin with `prefix`. One that is there was perhaps made by
+        another writer a moment ago, who has not synced it yet: each process sees to that once by itself."""
+        if prefix not in self._durable:
+            folder.mkdir(exist_ok=True, mode=0o700)
+            sync_folder(folder.parent)
+            self._durable.add(prefix)
 
     def _where(self, digest: Digest) -> Path:
         name = digest.hex()
@@ -93,7 +98,7 @@ class _FileWriter:
     def __init__(self, store: LocalBlobs, path: Path) -> None:
         self._store, self._path = store, path
         self._fd = -1
-        with _full_disk():
+        with full_disk():
             while self._fd < 0:
                 self._fd = self._create_locked()
 
@@ -107,13 +112,11 @@ class _FileWriter:
         return -1
 
     def write(self, data: Buffer) -> None:
-        view = memoryview(data)
-        with _full_disk():
-            while view:
-                view = view[os.write(self._fd, view) :]
+        with full_disk():
+            write_all(self._fd, data)
 
     def commit(self, digest: Digest) -> None:
-        with _full_disk():
+        with full_disk():
             os.fsync(self._fd)
             self._store.adopt(self._path, digest)
         os.close(self._fd)
@@ -127,24 +130,6 @@ class _FileWriter:
 
     def __del__(self) -> None:
         self.abort()
-
-
-@contextlib.contextmanager
-def _full_disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno in _NO_ROOM:
-            raise StoreFull(f"the disk has no room for a blob: {exc.strerror}") from exc
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _folders(parent: Path) -> Iterator[Path]:

@@ -17,6 +17,7 @@ from obstore.exceptions import NotFoundError
 from obstore.store import ObjectStore, from_url
 
 from pfs.blobs.base import Buffer
+from pfs.blobs.disk import full_disk, write_all
 from pfs.errors import MissingBlob
 from pfs.model import Digest
 
@@ -26,7 +27,7 @@ class RemoteBlobs:
     (credentials come from its usual environment variables)."""
 
     def __init__(self, url: str, spool: Path | None = None, options: dict[str, str] | None = None) -> None:
-        self._store: ObjectStore = from_url(url, **(options or {}))
+        self._store: ObjectStore = from_url(url, **(options or {}))  # type: ignore[call-overload]
         self._spool = spool
 
     def create(self) -> _SpoolWriter:
@@ -66,10 +67,12 @@ class RemoteBlobs:
 class _SpoolWriter:
     def __init__(self, store: ObjectStore, spool: Path | None) -> None:
         self._store = store
-        self._file = tempfile.TemporaryFile(dir=spool)
+        with full_disk():
+            self._file = tempfile.TemporaryFile(dir=spool, buffering=0)  # noqa: SIM115 -- the writer closes it
 
     def write(self, data: Buffer) -> None:
-        self._file.write(data)
+        with full_disk():
+            write_all(self._file.fileno(), data)
 
     def commit(self, digest: Digest) -> None:
         self._file.seek(0)
@@ -78,6 +81,10 @@ class _SpoolWriter:
 
     def abort(self) -> None:
         self._file.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self.abort()
 
 
 def _name(digest: Digest) -> str:

@@ -78,7 +78,7 @@ class Committer:
             return
         try:
             outcomes, commits = self._apply(group)
-        except BaseException as exc:
+        except BaseException as exc:  # noqa: BLE001 -- it goes to whose operation raised it
             self._timelines.forget()
             if len(group) == 1:
                 group[0][1].set_exception(exc)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from pfs.commits.chain import commit_id
 from pfs.errors import HistoryIsImmutable, NoSuchBranch, StoreError
-from pfs.meta import commits, contents, entries, refs
+from pfs.meta import commits, contents, entries, refs, settings
 from pfs.meta.database import Connection
 from pfs.model import (
     MANIFEST,
@@ -158,7 +158,7 @@ class Transaction:
             found = self._latest(head, key, found.seq - 1)
         if found is None:
             return Delete(name)  # there was nothing before: its absence is recorded once more
-        return Put(name, found.content, found.attrs, found.checksums)
+        return Put(name, found.content, found.attrs, found.checksums, settings=found.settings)
 
     def _latest(self, head: Head, key: bytes, seq: int) -> Entry | None:
         for line, upto in self.timelines.lineage(self.conn, head.branch.timeline_id, seq):
@@ -207,6 +207,7 @@ class Transaction:
             until_seq = entry.seq
         entries.close(self.conn, timeline_id, key, entry.seq)
         entries.insert_entry(self.conn, timeline_id, key, entry, until_seq)
+        settings.insert_entry_settings(self.conn, key, entry.commit_id, entry.settings)
 
     def _inherits(self, head: Head, key: bytes) -> bool:
         """Whether the key would show through from below, so that a marker must stay open to hide it."""
@@ -240,6 +241,9 @@ class Transaction:
         )
 
 
+_NOT_YET = CommitId("")
+
+
 @dataclass(slots=True)
 class _Pending:
     """A change that was accepted."""
@@ -247,7 +251,7 @@ class _Pending:
     key: bytes
     change: Put | Delete
 
-    def entry(self, seq: int, time_us: int, new_id: CommitId = CommitId("")) -> Entry:
+    def entry(self, seq: int, time_us: int, new_id: CommitId = _NOT_YET) -> Entry:
         change = self.change
         if isinstance(change, Delete):
             return entries.marker(change.key, seq, new_id, time_us)
@@ -264,6 +268,7 @@ class _Pending:
             change.checksums,
             new_id,
             time_us,
+            change.settings,
         )
 
 

@@ -14,10 +14,11 @@ _C, _P = commits.c, merge_parents.c
 _columns = (_C.id, _C.timeline_id, _C.seq, _C.author, _C.time_us, _C.message, _C.metadata, _C.change_count)
 
 _AT = Statement(select(*_columns).where(_C.timeline_id == bindparam("timeline"), _C.seq == bindparam("seq")))
+# A subquery, since SQLite would make a join begin with the repo's timelines, and walk all their commits.
+_repo = select(timelines.c.repo_id).where(timelines.c.id == _C.timeline_id).scalar_subquery()
 _BY_PREFIX = Statement(
     select(*_columns)
-    .join_from(commits, timelines, timelines.c.id == _C.timeline_id)
-    .where(timelines.c.repo_id == bindparam("repo"), _C.id >= bindparam("first"), _C.id <= bindparam("last"))
+    .where(_C.id >= bindparam("first"), _C.id <= bindparam("last"), _repo == bindparam("repo"))
     .order_by(_C.id)
     .limit(bindparam("limit"))
 )

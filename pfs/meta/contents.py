@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,7 +15,7 @@ from pfs.model import Digest
 
 def _insert_new(table: Table, *columns: str) -> Statement:
     """Inserts a row, unless it is there. Core has no common form of this: each dialect has its own."""
-    values = {name: bindparam(name) for name in columns}
+    values: dict[str, Any] = {name: bindparam(name) for name in columns}
     return Statement(
         sqlite.insert(table).values(values).on_conflict_do_nothing(),
         postgresql=postgresql.insert(table).values(values).on_conflict_do_nothing().inline(),

@@ -25,7 +25,7 @@ from sqlalchemy import ClauseElement, Engine, create_engine, event
 from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.pool import NullPool
 
-from pfs.errors import StoreBusy, StoreError, StoreFull
+from pfs.errors import BadRecord, StoreBusy, StoreClosed, StoreError, StoreFull
 
 Row = tuple[Any, ...]
 
@@ -114,22 +114,27 @@ class Database:
         self.engine = _engine(self.url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._idle: deque[Connection] = deque()
+        self._closed = False
         self._writer = threading.Lock()  # a file lock does not keep a process's own threads apart
         self._lock_fd = -1
         if lock_file is not None:
             self._lock_fd = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def close(self) -> None:
-        while self._idle:
-            self._idle.pop().raw.close()
+        """Closes what is idle, now and later: a connection in use is closed when it is given back."""
+        self._closed = True
+        self._close_idle()
         self.engine.dispose()
-        if self._lock_fd >= 0:
-            os.close(self._lock_fd)
-            self._lock_fd = -1
+        with self._writer:
+            if self._lock_fd >= 0:
+                os.close(self._lock_fd)
+                self._lock_fd = -1
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
         """A connection without a transaction: each statement sees the latest committed state."""
+        if self._closed:
+            raise StoreClosed("the store is closed")
         try:
             conn = self._idle.pop()
         except IndexError:
@@ -137,7 +142,7 @@ class Database:
         try:
             yield conn
         except StoreError:
-            self._idle.append(conn)
+            self._keep(conn)
             raise
         except BaseException as exc:
             conn.raw.close()
@@ -145,7 +150,7 @@ class Database:
                 raise error from exc
             raise
         else:
-            self._idle.append(conn)
+            self._keep(conn)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -174,13 +179,19 @@ class Database:
                 _roll_back(conn)
                 raise
 
+    def _keep(self, conn: Connection) -> None:
+        self._idle.append(conn)
+        if self._closed:
+            self._close_idle()
+
+    def _close_idle(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().raw.close()
+
     def _connect(self) -> Connection:
-        try:
+        with translated_errors():
             raw: Any = self.engine.raw_connection()
-        except Exception as exc:
-            if (error := _translated(exc)) is not None:
-                raise error from exc
-            raise
         driver = raw.dbapi_connection
         raw.detach()
         return Connection(driver, self.engine.dialect)
@@ -225,6 +236,17 @@ def _roll_back(conn: Connection) -> None:
         conn.script("ROLLBACK")
 
 
+@contextlib.contextmanager
+def translated_errors() -> Iterator[None]:
+    """Raises the store's own errors for the driver's, where their cause lies outside of the program."""
+    try:
+        yield
+    except Exception as exc:
+        if (error := _translated(exc)) is not None:
+            raise error from exc
+        raise
+
+
 def _translated(exc: BaseException) -> StoreError | None:
     """The store's own error for a driver's, where the cause lies outside of the program."""
     cause = getattr(exc, "orig", None) or exc
@@ -235,6 +257,8 @@ def _translated(exc: BaseException) -> StoreError | None:
             return StoreFull(f"the database could not grow: {cause}")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN")):
             return StoreBusy(f"the database is not available: {cause}")
+    if isinstance(cause, sqlite3.DatabaseError) and cause.sqlite_errorname in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+        return BadRecord("database", str(cause))
     if isinstance(cause, psycopg.errors.DiskFull):
         return StoreFull(f"the database could not grow: {cause}")
     if isinstance(cause, psycopg.OperationalError):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from operator import itemgetter
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, or_, select, update
 
+from pfs.errors import BadRecord
 from pfs.meta.database import Connection, Row, Statement
-from pfs.meta.tables import blobs, entries
+from pfs.meta.settings import load_settings
+from pfs.meta.tables import blobs, entries, entry_settings
 from pfs.model import MARKER, CommitId, Digest, Entry, Level
 
 _E = entries.c
@@ -28,7 +32,11 @@ _this_key = (_E.timeline_id == bindparam("timeline"), _E.key == bindparam("key")
 _current = _E.until_seq.is_(None)
 _upto = _E.seq <= bindparam("seq")
 _visible = and_(_upto, or_(_current, _E.until_seq > bindparam("seq")))
-_latest = select(*_columns).where(*_this_key, _upto).order_by(_E.seq.desc()).limit(1)
+_of_this_version = and_(entry_settings.c.key == _E.key, entry_settings.c.commit_id == _E.commit_id)
+# One version, with its settings where it has any.
+_one = select(*_columns, entry_settings.c.settings).outerjoin_from(entries, entry_settings, _of_this_version)
+_live = _one.where(*_this_key, _current)
+_latest = _one.where(*_this_key, _upto).order_by(_E.seq.desc()).limit(1)
 
 
 def _page(*where: ColumnElement[bool]) -> Statement:
@@ -42,8 +50,8 @@ def _with_data(query: Select[tuple[object, ...]]) -> Statement:
 
 
 _below_end = _E.key < bindparam("end")
-_LIVE = Statement(select(*_columns).where(*_this_key, _current))
-_LIVE_DATA = _with_data(select(*_columns).where(*_this_key, _current))
+_LIVE = Statement(_live)
+_LIVE_DATA = _with_data(_live)
 _LATEST = Statement(_latest)
 _LATEST_DATA = _with_data(_latest)
 _PAGE_LIVE = _page(_current)
@@ -59,12 +67,14 @@ _VERSIONS_END = Statement(_versions_from.where(_below_end))
 _VERSIONS_OF_KEY = Statement(
     _versions.where(_E.key == bindparam("key")).order_by(_E.seq.desc()).limit(bindparam("limit"))
 )
-_CHANGES = Statement(
-    select(*_columns).where(_E.timeline_id == bindparam("timeline"), _E.seq == bindparam("seq")).order_by(_E.key)
-)
+_this_commit = (_E.timeline_id == bindparam("timeline"), _E.seq == bindparam("seq"))
+# Not ordered: SQLite would walk the whole timeline by key to spare itself the sorting of these few rows.
+_CHANGES = Statement(select(*_columns).where(*_this_commit))
 _CLOSE = Statement(update(entries).where(*_this_key, _current).values(until_seq=bindparam("until")))
 _INSERT = Statement(
-    insert(entries).values(
+    insert(entries)
+    .inline()
+    .values(
         timeline_id=bindparam("timeline"),
         key=bindparam("key"),
         seq=bindparam("seq"),
@@ -81,6 +91,7 @@ _INSERT = Statement(
     )
 )
 _FIRST_SEQ = Statement(select(func.min(_E.seq)).where(*_this_key))
+_COUNT_AT = Statement(select(func.count()).select_from(entries).where(*_this_commit))
 _INTERVALS = Statement(
     select(_E.key, _E.seq, _E.until_seq, _E.kind, _E.size, _E.digest, _E.layout)
     .where(_E.timeline_id == bindparam("timeline"))
@@ -97,7 +108,7 @@ def live(conn: Connection, level: Level, key: bytes) -> Entry | None:
         row = conn.one(_LIVE, timeline=level.timeline_id, key=key)
     else:
         row = conn.one(_LATEST, timeline=level.timeline_id, key=key, seq=level.seq)
-    return _entry(row) if row else None
+    return _entry_with_settings(row) if row else None
 
 
 def live_with_data(conn: Connection, level: Level, key: bytes) -> tuple[Entry, bytes | None] | None:
@@ -106,13 +117,13 @@ def live_with_data(conn: Connection, level: Level, key: bytes) -> tuple[Entry, b
         row = conn.one(_LIVE_DATA, timeline=level.timeline_id, key=key)
     else:
         row = conn.one(_LATEST_DATA, timeline=level.timeline_id, key=key, seq=level.seq)
-    return (_entry(row), row[-1]) if row else None
+    return (_entry_with_settings(row), row[-1]) if row else None
 
 
 def latest(conn: Connection, timeline_id: int, key: bytes, seq: int) -> Entry | None:
     """The key's latest version in the timeline at or before `seq`, be it a marker."""
     row = conn.one(_LATEST, timeline=timeline_id, key=key, seq=seq)
-    return _entry(row) if row else None
+    return _entry_with_settings(row) if row else None
 
 
 def page(conn: Connection, level: Level, first: bytes, end: bytes | None, limit: int) -> Sequence[Entry]:
@@ -145,7 +156,7 @@ def versions_of_key(conn: Connection, level: Level, above: int, key: bytes, limi
 
 def changes(conn: Connection, timeline_id: int, seq: int) -> Sequence[Entry]:
     """What one commit wrote, in key order."""
-    return _entries(conn.all(_CHANGES, timeline=timeline_id, seq=seq))
+    return _entries(sorted(conn.all(_CHANGES, timeline=timeline_id, seq=seq), key=itemgetter(0)))
 
 
 def close(conn: Connection, timeline_id: int, key: bytes, until_seq: int) -> None:
@@ -178,6 +189,13 @@ def first_seq(conn: Connection, timeline_id: int, key: bytes) -> int | None:
     return row[0] if row else None
 
 
+def count_at(conn: Connection, timeline_id: int, seq: int) -> int:
+    """How many keys the timeline has a version of that begins at `seq`."""
+    row = conn.one(_COUNT_AT, timeline=timeline_id, seq=seq)
+    assert row is not None
+    return int(row[0])
+
+
 def intervals(conn: Connection, timeline_id: int) -> Sequence[Row]:
     """(key, seq, until_seq, kind, size, digest, layout) of every version, by key, newest first."""
     return conn.all(_INTERVALS, timeline=timeline_id)
@@ -187,9 +205,18 @@ def marker(key: str, seq: int, commit_id: CommitId, time_us: int) -> Entry:
     return Entry(key, seq, MARKER, 0, Digest(b""), 0, "", "", "", commit_id, time_us)
 
 
+def _entry_with_settings(row: Row) -> Entry:
+    entry = _entry(row)
+    return entry if row[11] is None else replace(entry, settings=load_settings(row[11]))
+
+
 def _entry(row: Row) -> Entry:
+    try:
+        key = row[0].decode()
+    except UnicodeDecodeError as exc:
+        raise BadRecord("entries", f"the key {row[0]!r} is not UTF-8") from exc
     return Entry(
-        row[0].decode(),
+        key,
         row[1],
         row[2],
         row[3],

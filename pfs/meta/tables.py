@@ -173,3 +173,23 @@ parts = Table(
     Column("modified_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("upload_id", "number"),
 )
+
+# Settings lie beside the history: no commit makes or covers them. What they say is their writer's affair.
+branch_settings = Table(
+    "branch_settings",
+    metadata,
+    Column("branch_id", _Id, nullable=False),
+    Column("name", _Name, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("branch_id", "name"),
+)
+
+# One row per version of a key that has any, found from every copy of that version: {name: value} as canonical JSON.
+entry_settings = Table(
+    "entry_settings",
+    metadata,
+    Column("key", LargeBinary, nullable=False),
+    Column("commit_id", LargeBinary, nullable=False),
+    Column("settings", Text, nullable=False),
+    PrimaryKeyConstraint("key", "commit_id"),
+)

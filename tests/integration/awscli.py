@@ -1,37 +1,24 @@
-"""The real aws-cli v1, in an environment of its own, at one version.
-
-It lives in `.venv-clients/awscli1` beside the code (git-ignored) and is installed by the first
-test that asks for it; its botocore is its own, so it can differ from boto3's.
-"""
+"""The real aws-cli v1 at one version; its botocore is its own, so it can differ from boto3's."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .server import REPOSITORY, Server, clean_environment
+from tests.clients.install import Pip
+from tests.clients.install import install as install_client
 
-VERSION = "1.46.2"
-FOLDER = REPOSITORY / ".venv-clients" / "awscli1"
+from .server import Server, clean_environment
+
+VERSION1 = Pip("awscli", "1.46.2")
 
 
 def install() -> Path:
-    """The `aws` executable. Test processes that come at the same time wait for the one that installs."""
-    FOLDER.parent.mkdir(exist_ok=True)
-    marker = FOLDER / f"installed-{VERSION}"
-    with FOLDER.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not marker.exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", FOLDER], check=True)
-            pip = str(FOLDER / "bin" / "pip")
-            subprocess.run([pip, "install", "--quiet", "--disable-pip-version-check", f"awscli=={VERSION}"], check=True)
-            marker.touch()
-    return FOLDER / "bin" / "aws"
+    """The `aws` executable."""
+    return install_client(VERSION1) / "bin" / "aws"
 
 
 class Aws:

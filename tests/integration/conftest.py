@@ -1,13 +1,7 @@
-"""What the integration tests are given: a live gateway, clients of it, and a fresh bucket.
-
-Each pytest-xdist worker starts a gateway of its own; the tests in one worker share it, so a
-test looks at its own bucket only.
-"""
+"""What the integration tests are given beside the gateways of `tests.gateways`: clients of them, and a fresh bucket."""
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,32 +12,7 @@ import pytest
 from . import awscli
 from .awscli import Aws
 from .raw import Raw
-from .server import Certificate, Server, running
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    try:
-        return Certificate.make(tmp_path_factory.mktemp("tls"))
-    except FileNotFoundError:
-        pytest.skip("the openssl command, which makes the test's certificate, is not installed")
-
-
-@pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The shared gateway, over http."""
-    with running(Server(tmp_path_factory.mktemp("gateway") / "data")) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def tls_gateway(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[Server]:
-    """A second one over TLS, where the SDKs send trailers; it has a store of its own."""
-    with running(Server(tmp_path_factory.mktemp("gateway") / "tls", certificate)) as server:
-        yield server
-
+from .server import Server, running
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
@@ -65,12 +34,6 @@ def s3(gateway: Server) -> Any:
 @pytest.fixture(scope="session")
 def s3_tls(tls_gateway: Server) -> Any:
     return tls_gateway.client()
-
-
-@pytest.fixture
-def name() -> str:
-    """A legal repo name that no other test uses."""
-    return f"t{os.getpid()}-{next(_numbers)}"
 
 
 @pytest.fixture

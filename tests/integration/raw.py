@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import xmltodict
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -120,10 +120,10 @@ class Connection:
 
     def reply(self, method: str = "GET") -> Reply:
         """The final answer; an interim one (100 Continue) is passed over."""
-        response = http.client.HTTPResponse(self._socket, method=method)
-        response.begin()
-        headers = {name.lower(): value for name, value in response.getheaders()}
-        return Reply(response.status, headers, response.read())
+        with http.client.HTTPResponse(self._socket, method=method) as response:
+            response.begin()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return Reply(response.status, headers, response.read())
 
     def reply_if_any(self, method: str = "GET") -> Reply | None:
         """None where the server closed the connection without a word."""
@@ -203,6 +203,13 @@ class Raw:
         if host:
             sent = {"Host": host, **sent}
         return self.head(method, target, sent), Signature(value, timestamp, auth.credential_scope(request), secret)
+
+    def presigned(self, target: str, expires_s: int) -> str:
+        """A SigV4 URL for GET; unlike boto3, for any time, senseless ones too."""
+        request = AWSRequest("GET", f"{self.server.url}{target}")
+        credentials = Credentials(self.server.access_key, self.server.secret_key)
+        S3SigV4QueryAuth(credentials, "s3", self.server.region, expires=expires_s).add_auth(request)
+        return str(request.url)
 
 
 def _canonical(query: str) -> str:

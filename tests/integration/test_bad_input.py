@@ -277,12 +277,11 @@ def test_a_key_that_is_not_utf8(raw: Raw, bucket: str) -> None:
     assert (reply.status, reply.code) == (400, "InvalidURI")
 
 
-def test_a_trailing_flood_does_not_become_a_request(raw: Raw, bucket: str) -> None:
-    """After a refusal the connection closes, so the rest of a body is never read as the next request."""
+def test_the_body_of_a_refused_request_is_never_read_as_the_next_request(raw: Raw, bucket: str) -> None:
     inner, _ = raw.signed("PUT", f"/{bucket}/smuggled", unsigned={"Content-Length": "0"})
     length = {"Content-Length": str(len(inner))}
     head, _ = raw.signed("PUT", f"/{bucket}/k", unsigned=length, secret_key="wrong")
     with raw.connect() as connection:
         connection.send_while_heard(head + inner)
         assert connection.reply().code == "SignatureDoesNotMatch"
-        assert connection.is_closed()
+        assert connection.is_silent(0.5) or connection.is_closed()

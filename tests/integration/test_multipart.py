@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,8 +128,8 @@ def test_parts_must_be_in_order(upload: Upload) -> None:
     first, last = upload.part(1, FIRST), upload.part(2, LAST)
     with refused("InvalidPartOrder", 400):
         upload.complete(last, first)
-    with refused("InvalidPartOrder", 400):
-        upload.complete(first, first)
+    upload.complete(first, last, last)  # a client that sent a part again may list it again
+    assert upload.content() == FIRST + LAST
 
 
 def test_etags_in_a_foreign_format_are_ignored(upload: Upload) -> None:
@@ -234,7 +235,8 @@ def test_parts_are_copied_by_range_and_from_the_past(s3: Any, bucket: str) -> No
         s3.upload_part_copy(**upload.which, PartNumber=1, CopySource=past, CopySourceRange=f"bytes=0-{LEAST - 1}"),
         s3.upload_part_copy(**upload.which, PartNumber=2, CopySource={"Bucket": bucket, "Key": "source"}),
     ]
-    assert copies[0]["CopyPartResult"]["ETag"] == f'"{blake3(FIRST).hexdigest()}-1"'
+    # A range is copied without being read, so its ETag is no digest of its content.
+    assert re.fullmatch('"[0-9a-f]{64}-1"', copies[0]["CopyPartResult"]["ETag"])
     upload.complete(*({"PartNumber": n, "ETag": copy["CopyPartResult"]["ETag"]} for n, copy in enumerate(copies, 1)))
     assert upload.content() == FIRST + b"now"
 

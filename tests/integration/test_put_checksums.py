@@ -83,6 +83,7 @@ FORMS = {
     "signed, trailer": (chunks.SIGNED_TRAILER, True),
     "unsigned": (chunks.UNSIGNED_CHUNKS, False),
     "unsigned, trailer": (chunks.UNSIGNED_TRAILER, True),
+    "unsigned, empty trailer": (chunks.UNSIGNED_TRAILER, False),
 }
 
 

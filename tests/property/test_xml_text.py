@@ -27,8 +27,16 @@ fragments = st.sampled_from(
         b"]]>",
         b"<?xml?>",
         b"<!--",
+        b"x:",
+        b" xmlns='u'",
+        b" a='1'",
+        b"\xff",
+        b"\x00",
+        b"text",
+        b"\xef\xbb\xbf",
+        b"<!ENTITY a 'b'>",
+        b">",
     ]
-    + [b"x:", b" xmlns='u'", b" a='1'", b"\xff", b"\x00", b"text", b"\xef\xbb\xbf", b"<!ENTITY a 'b'>", b">"]
 )
 
 

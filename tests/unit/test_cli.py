@@ -6,10 +6,10 @@ import json
 import socket
 from pathlib import Path
 
-import pfs
 import pytest
 from click.testing import CliRunner, Result
 
+import pfs
 from gateway.cli.main import main
 from gateway.cli.serve import example
 
@@ -45,7 +45,7 @@ def test_config_shows_values_and_origins_and_masks_secrets(tmp_path: Path) -> No
     file = tmp_path / "caret.toml"
     file.write_text("region = 'eu-central-1'", encoding="utf-8")
     result = caret(
-        *["config", "--config", file, "--s3-port", "9001"],
+        *("config", "--config", file, "--s3-port", "9001"),
         CARET_ROOT_ACCESS_KEY="ROOT",
         CARET_ROOT_SECRET_KEY="from the environment",
     )
@@ -116,8 +116,8 @@ def test_serve_refuses_a_port_in_use_before_it_touches_the_data_folder(tmp_path:
 def test_serve_refuses_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "pem").write_text("no certificate")
     result = caret(
-        *["serve", "--data", tmp_path / "data", "--s3-port", "0"],
-        *["--tls-cert", tmp_path / "pem", "--tls-key", tmp_path / "none"],
+        *("serve", "--data", tmp_path / "data", "--s3-port", "0"),
+        *("--tls-cert", tmp_path / "pem", "--tls-key", tmp_path / "none"),
     )
     assert result.exit_code == 3
     assert "cannot be used" in result.output

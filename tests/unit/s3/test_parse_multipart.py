@@ -85,7 +85,7 @@ def test_list_multipart_uploads() -> None:
 def test_complete() -> None:
     body = complete_body(
         "<PartNumber>1</PartNumber><ETag>&quot;abc-1&quot;</ETag>",
-        f"<ETag> abc </ETag><PartNumber> 2 </PartNumber><ChecksumCRC32>{CRC32}</ChecksumCRC32><ChecksumMD5>x</ChecksumMD5>",
+        f"<ETag> abc </ETag><PartNumber> 2 </PartNumber><ChecksumCRC32>{CRC32}</ChecksumCRC32><Other>x</Other>",
         "<PartNumber>10001</PartNumber>",
     )
     headers = {

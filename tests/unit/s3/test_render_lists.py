@@ -26,9 +26,8 @@ OBJECTS = (
 def same_as_xmltodict(response: Response, root: str, content: dict[str, Any]) -> None:
     """The answer says what xmltodict would have written of the same values, and in the same order."""
     written = xmltodict.unparse({root: {"@xmlns": NAMESPACE, **content}})
-    read = {"strip_whitespace": False}
-    ours = xmltodict.parse(response.body, **read)
-    assert ours == xmltodict.parse(written, **read)
+    ours = xmltodict.parse(response.body, strip_whitespace=False)
+    assert ours == xmltodict.parse(written, strip_whitespace=False)
     assert tags(response) == tags(Response(200, [], written.encode()))
     assert response.status == 200
     assert response.headers == [("Content-Type", "application/xml")]

@@ -37,11 +37,16 @@ OFFERED = {
     "CreateBucket",
     "CreateMultipartUpload",
     "DeleteBucket",
+    "DeleteBucketTagging",
     "DeleteObject",
+    "DeleteObjectTagging",
     "DeleteObjects",
     "GetBucketLocation",
+    "GetBucketTagging",
     "GetBucketVersioning",
     "GetObject",
+    "GetObjectAttributes",
+    "GetObjectTagging",
     "HeadBucket",
     "HeadObject",
     "ListBuckets",
@@ -50,8 +55,10 @@ OFFERED = {
     "ListObjects",
     "ListObjectsV2",
     "ListParts",
+    "PutBucketTagging",
     "PutBucketVersioning",
     "PutObject",
+    "PutObjectTagging",
     "UploadPart",
     "UploadPartCopy",
 }
@@ -152,7 +159,7 @@ def test_two_sub_resources_at_once_conflict() -> None:
 @pytest.mark.parametrize("level", ["/", "/b", "/b/k"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize(
-    "resource", ["acl", "tagging", "policy", "lifecycle", "retention", "select", "restore", "torrent"]
+    "resource", ["acl", "policy", "lifecycle", "retention", "select", "restore", "torrent"]
 )
 def test_no_sub_resource_that_is_not_offered_ever_succeeds(method: str, level: str, resource: str) -> None:
     with pytest.raises(S3Error):
@@ -166,7 +173,9 @@ def test_bodies() -> None:
     }
     assert {name: operation.max_body for name, operation in OPERATIONS.items() if operation.body is Body.XML} == {
         "CreateBucket": 1 << 20,
+        "PutBucketTagging": 1 << 20,
         "PutBucketVersioning": 1 << 20,
+        "PutObjectTagging": 1 << 20,
         "DeleteObjects": 4 << 20,
         "CompleteMultipartUpload": 4 << 20,
     }

@@ -1,0 +1,136 @@
+"""Small requests: 4 KiB PUT, GET, HEAD and listings of 1,000 keys, beside peers in the same run.
+
+Peers are measured where they are found, on PATH or in ~/.cache/caret-bench/bin, for instance from
+
+    GOBIN=~/.cache/caret-bench/bin go install github.com/minio/minio@latest
+    GOBIN=~/.cache/caret-bench/bin go install github.com/versity/versitygw/cmd/versitygw@latest
+    GOBIN=~/.cache/caret-bench/bin go install github.com/rclone/rclone@latest
+
+Two more are always there: aiohttp answering 4 KiB without doing anything, which no gateway on it can pass,
+and 16 threads that write a file and fsync it per object, which is what a PUT costs without group commit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from cli import main
+from generator import Generator, Plan, Sample
+from report import KIB, Options, Table, in_turn, ratio, say, verdict
+from s3client import Connection, Content, Target
+from servers import PEER_STARTS, caret, find, trivial
+
+NAME = "load"
+GOALS = {"put": 2000, "get": 5000, "head": 6000, "list": 150}
+_LABELS = {"put": "PUT 4 KiB", "get": "GET 4 KiB", "head": "HEAD", "list": "LIST 1,000"}
+_BUCKET, _KEYS = "benchmark", 1000
+_MOST_PUTS_PER_S = 8000
+_new_key = itertools.count()
+
+
+def run(options: Options) -> Table:
+    table = Table(NAME, f"requests per second, {options.connections} connections, SigV4, "
+                  f"{options.workers} workers, client on the same machine",
+                  ["operation", "Caret /s", "p50 ms", "p99 ms", "goal", "beside", "its /s", "Caret ÷ it"])  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        ours, _ = stack.enter_context(caret(options.folder / "caret", options.workers))
+        peers = [
+            stack.enter_context(start(options.folder / name)) for name, start in PEER_STARTS.items() if find(name)
+        ]
+        nothing = stack.enter_context(trivial(options.folder))
+        generator = stack.enter_context(Generator(options.processes))
+        for target in (ours, *peers):
+            say(f"filling {target.name}")
+            fill(generator, target)
+        for operation in GOALS:
+            say(_LABELS[operation])
+            _measure(table, options, generator, operation, ours, peers, nothing)
+    table.notes.append("Each server with its defaults; only Caret and the files written with fsync are known to be "
+                       "on disk when a PUT is answered.")  # fmt: skip
+    return table
+
+
+def fill(generator: Generator, target: Target) -> None:
+    """The bucket, with the keys that are read."""
+    with Connection(target) as connection:
+        connection.call("PUT", f"/{_BUCKET}")
+    generator.run(Plan(target, "put", _BUCKET, "read/", _KEYS, seconds=60))
+
+
+def _measure(
+    table: Table,
+    options: Options,
+    generator: Generator,
+    operation: str,
+    ours: Target,
+    peers: Sequence[Target],
+    nothing: Target,
+) -> None:
+    contenders: dict[str, Callable[[], Sample]] = {
+        target.name: partial(_sample, generator, options, operation, target) for target in (ours, *peers)
+    }
+    if operation == "put":
+        contenders["file + fsync"] = partial(_files, options)
+    elif operation == "get":
+        contenders["aiohttp, idle"] = partial(_sample, generator, options, operation, nothing)
+    samples = in_turn(options.rounds, contenders)
+    rates = {name: [sample.rate for sample in found] for name, found in samples.items()}
+    own = rates.pop(ours.name)
+    waits = [f"{median(s.wait_ms(percent) for s in samples[ours.name]):.2f}" for percent in (50, 99)]
+    first = [_LABELS[operation], f"{median(own):,.0f}", *waits, verdict(median(own), least=GOALS[operation])]
+    for name, theirs in rates.items():
+        table.rows.append([*first, name, f"{median(theirs):,.0f}", f"{ratio(own, theirs):.2f}"])
+        first = [""] * len(first)
+    if not rates:
+        table.rows.append([*first, "", "", ""])
+
+
+def _sample(generator: Generator, options: Options, operation: str, target: Target) -> Sample:
+    plan = Plan(target, operation, _BUCKET, "read/", _KEYS, seconds=options.seconds, connections=options.connections)
+    if operation == "put":
+        count = int(_MOST_PUTS_PER_S * options.seconds)
+        plan = replace(plan, prefix="write/", count=count, first=next(_new_key) * count)
+    return generator.run(plan)
+
+
+def _files(options: Options) -> Sample:
+    """One file and one fsync per 4 KiB, from as many threads as there are connections."""
+    content = Content(4 * KIB)
+    folder = options.folder / "files"
+    folder.mkdir(exist_ok=True)
+    numbers = itertools.count()
+    end = time.perf_counter() + options.seconds
+
+    def write() -> Sample:
+        sample = Sample()
+        while (began := time.perf_counter()) < end:
+            name = str(next(numbers))
+            _write_synced(folder / name, content.body(name))
+            sample.add(began)
+        return sample
+
+    with ThreadPoolExecutor(options.connections) as threads:
+        samples = [future.result() for future in [threads.submit(write) for _ in range(options.connections)]]
+    return Sample.merge(samples)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(fd, data)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+if __name__ == "__main__":
+    main(run)

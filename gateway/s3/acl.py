@@ -1,0 +1,156 @@
+"""Access control lists: who may do what to a bucket or an object beyond its owner; canned ones and XML.
+
+Sources: S3 user guide, "Access control list (ACL) overview"; S3 API reference, PutBucketAcl. What is
+offered: grants to the two predefined groups, by a canned ACL or as a document. The owner always has
+FULL_CONTROL. Grants to single users, by id or e-mail, are not offered, and refused.
+
+An Acl is a value of its own text, `ALL_USERS:READ,ALL_USERS:WRITE`: "" is `private`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from gateway.s3 import errors
+from gateway.s3.errors import AccessDenied, MalformedACLError, MissingSecurityHeader
+from gateway.s3.operations import Owner
+from gateway.s3.parse_params import invalid_argument
+from gateway.s3.xml import Element, document, element, group, parse_xml
+
+MAX_BYTES = 64 * 1024
+HEADER = "x-amz-acl"
+
+_SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
+
+
+class Permission(Enum):
+    READ = "READ"
+    WRITE = "WRITE"
+    READ_ACP = "READ_ACP"
+    WRITE_ACP = "WRITE_ACP"
+    FULL_CONTROL = "FULL_CONTROL"
+
+
+class Grantees(Enum):
+    """The predefined groups that a grant may be to, by their URI."""
+
+    ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
+    AUTHENTICATED_USERS = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    to: Grantees
+    permission: Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Acl:
+    """What is granted to others than the owner, in the order in which it is shown."""
+
+    grants: tuple[Grant, ...] = ()
+
+    def allows(self, permission: Permission, *, authenticated: bool) -> bool:
+        """Whether somebody who is not the owner has `permission`; `authenticated`: it is known who."""
+        groups = {Grantees.ALL_USERS, Grantees.AUTHENTICATED_USERS} if authenticated else {Grantees.ALL_USERS}
+        wanted = {permission, Permission.FULL_CONTROL}
+        return any(grant.to in groups and grant.permission in wanted for grant in self.grants)
+
+
+PRIVATE = Acl()
+
+_ALL_READ = Grant(Grantees.ALL_USERS, Permission.READ)
+_CANNED: Mapping[str, Acl] = {
+    "private": PRIVATE,
+    "public-read": Acl((_ALL_READ,)),
+    "public-read-write": Acl((_ALL_READ, Grant(Grantees.ALL_USERS, Permission.WRITE))),
+    "authenticated-read": Acl((Grant(Grantees.AUTHENTICATED_USERS, Permission.READ),)),
+    # Whoever owns the bucket may read and write all that is in it anyhow.
+    "bucket-owner-read": PRIVATE,
+    "bucket-owner-full-control": PRIVATE,
+}
+# EC2's image service and S3's log delivery are grantees that do not exist here.
+_NOT_OFFERED = frozenset({"aws-exec-read", "log-delivery-write"})
+
+
+def canned_acl(name: str | None) -> Acl | None:
+    """The ACL that x-amz-acl names; None where it was not sent. InvalidArgument for what is none."""
+    if not name:
+        return None
+    if name in _NOT_OFFERED:
+        raise errors.NotImplemented(fields={"Header": HEADER})
+    acl = _CANNED.get(name)
+    if acl is None:
+        raise invalid_argument(HEADER, name)
+    return acl
+
+
+# ---------------------------------------------------------------- as text
+
+
+def format_acl(acl: Acl) -> str:
+    return ",".join(f"{grant.to.name}:{grant.permission.name}" for grant in acl.grants)
+
+
+def parse_acl(text: str) -> Acl:
+    """What `format_acl` wrote; ValueError for anything else."""
+    pairs = (grant.partition(":") for grant in text.split(",") if text)
+    try:
+        return Acl(tuple(Grant(Grantees[to], Permission[permission]) for to, _, permission in pairs))
+    except KeyError as error:
+        raise ValueError(f"not an ACL: {text!r}") from error
+
+
+# ---------------------------------------------------------------- as XML
+
+
+def parse_acl_document(body: bytes, owner: Owner) -> Acl:
+    """An AccessControlPolicy by which `owner` keeps full control.
+
+    AccessDenied where another owner is named, MalformedACLError for what is no ACL, NotImplemented for grants
+    that are not offered.
+    """
+    if not body.strip():
+        raise MissingSecurityHeader
+    root = parse_xml(body, "AccessControlPolicy", max_bytes=MAX_BYTES)
+    named, listed = root.find("Owner"), root.find("AccessControlList")
+    if named is None or listed is None:
+        raise MalformedACLError
+    if named.child_text("ID") not in (None, owner.id):
+        raise AccessDenied("An ACL can not give a bucket or an object to another owner.")
+    granted = [_grant(child, owner) for child in listed.find_all("Grant")]
+    if None not in granted:
+        raise errors.NotImplemented("An owner's FULL_CONTROL can not be taken away.")
+    return Acl(tuple(dict.fromkeys(grant for grant in granted if grant is not None)))
+
+
+def _grant(root: Element, owner: Owner) -> Grant | None:
+    """One grant; None for the owner's FULL_CONTROL."""
+    grantee, name = root.find("Grantee"), root.child_text("Permission")
+    if grantee is None or name not in Permission.__members__:
+        raise MalformedACLError
+    permission = Permission[name]
+    uri, user = grantee.child_text("URI"), grantee.child_text("ID")
+    if user == owner.id and permission is Permission.FULL_CONTROL:
+        return None
+    if uri is None:
+        raise errors.NotImplemented("Grants to single users are not offered: share a project, or grant to a group.")
+    try:
+        return Grant(Grantees(uri), permission)
+    except ValueError as error:
+        raise errors.NotImplemented(f"Grants to the group {uri} are not offered.") from error
+
+
+def render_acl(acl: Acl, owner: Owner) -> bytes:
+    """The AccessControlPolicy, the owner's grant last."""
+    who = f"{element('ID', owner.id)}{element('DisplayName', owner.display_name)}"
+    grants = [_grant_xml("Group", element("URI", grant.to.value), grant.permission) for grant in acl.grants]
+    grants.append(_grant_xml("CanonicalUser", who, Permission.FULL_CONTROL))
+    return document("AccessControlPolicy", group("Owner", who), group("AccessControlList", *grants))
+
+
+def _grant_xml(kind: str, who: str, permission: Permission) -> str:
+    grantee = f'<Grantee xmlns:xsi="{_SCHEMA_INSTANCE}" xsi:type="{kind}">{who}</Grantee>'
+    return group("Grant", grantee, element("Permission", permission.value))

@@ -1,0 +1,1 @@
+"""Outside S3 clients, unmodified, used as their users use them."""

@@ -1,0 +1,93 @@
+"""What the clients' tests are given, which of them run, and the table that they end with.
+
+A run of all tests takes in only the clients marked `quick`. Naming this folder, or a file in it,
+takes in all but those marked `built`, whose clients are built from source; `-m built` asks for these.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.client import Client
+from tests.clients.table import Run, render
+from tests.integration.server import Server
+
+HERE = Path(__file__).parent
+_SCHEMES = {"http": "gateway", "tls": "tls_gateway"}
+
+
+@pytest.fixture(params=list(_SCHEMES))
+def server(request: pytest.FixtureRequest) -> Server:
+    """A gateway over http, and then one over TLS."""
+    found: Server = request.getfixturevalue(_SCHEMES[request.param])
+    return found
+
+
+@pytest.fixture(scope="module")
+def client(request: pytest.FixtureRequest) -> Path:
+    """The folder in which the client of this module is installed."""
+    folder: Path = request.module.CLIENT.installed()
+    return folder
+
+
+@pytest.fixture
+def s3(server: Server) -> Any:
+    """A client of our own, to look at what the other one did."""
+    return server.client()
+
+
+@pytest.fixture
+def bucket(s3: Any, name: str) -> str:
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+# ---------------------------------------------------------------- which run
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = [item for item in items if HERE in item.path.parents and not _is_wanted(config, item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        _label(item)
+
+
+def _is_wanted(config: pytest.Config, item: pytest.Item) -> bool:
+    if config.option.markexpr or _client_of(item) is None:
+        return True
+    named = [(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args]
+    if any(path == HERE or HERE in path.parents for path in named):
+        return item.get_closest_marker("built") is None
+    return item.get_closest_marker("quick") is not None
+
+
+# ---------------------------------------------------------------- the table
+
+
+def _client_of(item: pytest.Item) -> Client | None:
+    found = getattr(getattr(item, "module", None), "CLIENT", None)
+    return found if isinstance(found, Client) else None
+
+
+def _label(item: pytest.Item) -> None:
+    """Writes into an item's reports, which pytest-xdist brings home, the row and column that it counts for."""
+    client, call = _client_of(item), getattr(item, "callspec", None)
+    if client is not None and call is not None and "server" in call.params:
+        item.user_properties.append(("client", [client.name, client.version, client.does, call.params["server"]]))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    runs = [
+        Run(*value, outcome=report.outcome, phase=report.when, seconds=report.duration)
+        for outcome in ("passed", "failed", "error", "skipped", "")
+        for report in terminalreporter.stats.get(outcome, [])
+        for name, value in getattr(report, "user_properties", [])
+        if name == "client"
+    ]
+    if runs:
+        terminalreporter.section("clients")
+        terminalreporter.write_line(render(runs))

@@ -1,0 +1,107 @@
+"""How SQLite carries out the queries that have to be quick at any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pfs import StoreConfig, open_store
+from pfs.meta import commits, contents, entries, refs, uploads
+from pfs.meta.database import Connection, Statement
+from tests.stores import Checkout
+
+
+@pytest.fixture
+def conn(tmp_path: Path) -> Iterator[Connection]:
+    store = open_store(StoreConfig(tmp_path))
+    Checkout.create(store, "images").put_all("a", "b")
+    with store._database.connection() as connection:
+        yield connection
+    store.close()
+
+
+def plan(conn: Connection, statement: Statement) -> list[str]:
+    sql, order, _ = statement.on(conn._dialect)
+    assert order is not None
+    rows = conn.raw.execute(f"EXPLAIN QUERY PLAN {sql}", [1] * len(order)).fetchall()
+    return [row[3] for row in rows]
+
+
+BLOB = "SEARCH blobs USING INDEX blobs_digest (digest=?) LEFT-JOIN"
+SETTINGS = "SEARCH entry_settings USING INDEX sqlite_autoindex_entry_settings_1 (key=? AND commit_id=?) LEFT-JOIN"
+LIVE = "SEARCH entries USING INDEX entries_live (timeline_id=? AND key=?)"
+LATEST = "SEARCH entries USING INDEX entries_key (timeline_id=? AND key=? AND seq<?)"
+
+PLANS: list[tuple[str, Statement, list[str]]] = [
+    ("read of a head", entries._LIVE, [LIVE, SETTINGS]),
+    ("read of a head, with bytes", entries._LIVE_DATA, [LIVE, SETTINGS, BLOB]),
+    ("read at a commit", entries._LATEST, [LATEST, SETTINGS]),
+    ("read at a commit, with bytes", entries._LATEST_DATA, [LATEST, SETTINGS, BLOB]),
+    ("listing of a head", entries._PAGE_LIVE, ["SEARCH entries USING INDEX entries_live (timeline_id=? AND key>?)"]),
+    (
+        "listing of a head, below a prefix's end",
+        entries._PAGE_LIVE_END,
+        ["SEARCH entries USING INDEX entries_live (timeline_id=? AND key>? AND key<?)"],
+    ),
+    ("listing at a commit", entries._PAGE_AT, ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key>?)"]),
+    (
+        "listing at a commit, below a prefix's end",
+        entries._PAGE_AT_END,
+        ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key>? AND key<?)"],
+    ),
+    ("versions", entries._VERSIONS, ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key>?)"]),
+    (
+        "versions below a prefix's end",
+        entries._VERSIONS_END,
+        ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key>? AND key<?)"],
+    ),
+    (
+        "versions of a key",
+        entries._VERSIONS_OF_KEY,
+        ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key=? AND seq>? AND seq<?)"],
+    ),
+    ("closing a version", entries._CLOSE, [LIVE]),
+    ("a key's first version", entries._FIRST_SEQ, ["SEARCH entries USING COVERING INDEX entries_key (timeline_id=? AND key=?)"]),
+    ("intervals", entries._INTERVALS, ["SEARCH entries USING INDEX entries_key (timeline_id=?)"]),
+    ("the changes of a commit", entries._CHANGES, ["SEARCH entries USING INDEX entries_changes (timeline_id=? AND seq=?)"]),
+    ("a commit", commits._AT, ["SEARCH commits USING PRIMARY KEY (timeline_id=? AND seq=?)"]),
+    ("a timeline's commits", commits._IN_TIMELINE, ["SEARCH commits USING PRIMARY KEY (timeline_id=? AND seq>?)"]),
+    (
+        "commits by prefix",
+        commits._BY_PREFIX,
+        [
+            "SEARCH commits USING INDEX commits_id (id>? AND id<?)",
+            "CORRELATED SCALAR SUBQUERY 1",
+            "SEARCH timelines USING INTEGER PRIMARY KEY (rowid=?)",
+        ],
+    ),
+    ("a blob", contents._BLOB, ["SEARCH blobs USING INDEX blobs_digest (digest=?)"]),
+    ("a manifest", contents._MANIFEST, ["SEARCH manifests USING INDEX sqlite_autoindex_manifests_1 (digest=?)"]),
+    (
+        "a branch",
+        refs._BRANCH,
+        [
+            "SEARCH repos USING INDEX repos_name (project=? AND name=?)",
+            "SEARCH branches USING INDEX branches_name (repo_id=? AND name=?)",
+        ],
+    ),
+    ("an upload's parts", uploads._PARTS, ["SEARCH parts USING INDEX sqlite_autoindex_parts_1 (upload_id=? AND number>?)"]),
+]
+
+
+@pytest.mark.parametrize(("statement", "expected"), [row[1:] for row in PLANS], ids=[row[0] for row in PLANS])
+def test_a_query_seeks_in_its_index_and_sorts_nothing(
+    conn: Connection, statement: Statement, expected: list[str]
+) -> None:
+    assert plan(conn, statement) == expected
+
+
+@pytest.mark.parametrize(
+    "statement", [refs._BRANCHES_BY_LABEL, uploads._OPEN_UPLOADS, refs._BRANCH_BY_ID, refs._TIMELINES_OF_REPO]
+)
+def test_no_table_is_scanned(conn: Connection, statement: Statement) -> None:
+    steps = plan(conn, statement)
+    assert steps
+    assert not [step for step in steps if step.startswith(("SCAN", "USE TEMP B-TREE"))]
