@@ -8,6 +8,8 @@ Peers are measured where they are found, on PATH or in ~/.cache/caret-bench/bin,
 
 Two more are always there: aiohttp answering 4 KiB without doing anything, which no gateway on it can pass,
 and 16 threads that write a file and fsync it per object, which is what a PUT costs without group commit.
+
+The gateway's processor time per request is printed too: unlike a rate it hardly depends on what else the machine does.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from cli import main
 from generator import Generator, Plan, Sample
 from report import KIB, Options, Table, in_turn, ratio, say, verdict
 from s3client import Connection, Content, Target
-from servers import PEER_STARTS, caret, find, trivial
+from servers import PEER_STARTS, caret, cpu_seconds, find, trivial
 
 NAME = "load"
 GOALS = {"put": 2000, "get": 5000, "head": 6000, "list": 150}
@@ -38,14 +40,16 @@ _new_key = itertools.count()
 
 
 def run(options: Options) -> Table:
-    table = Table(NAME, f"requests per second, {options.connections} connections, SigV4, "
-                  f"{options.workers} workers, client on the same machine",
-                  ["operation", "Caret /s", "p50 ms", "p99 ms", "goal", "beside", "its /s", "Caret ÷ it"])  # fmt: skip
+    table = Table(
+        NAME,
+        f"requests per second, {options.connections} connections, SigV4, {options.workers} workers, client on the same "
+        "machine",
+        ["operation", "Caret /s", "p50 ms", "p99 ms", "CPU ms", "goal", "beside", "its /s", "Caret ÷ it"],
+    )
     with contextlib.ExitStack() as stack:
-        ours, _ = stack.enter_context(caret(options.folder / "caret", options.workers))
-        peers = [
-            stack.enter_context(start(options.folder / name)) for name, start in PEER_STARTS.items() if find(name)
-        ]
+        ours, pid = stack.enter_context(caret(options.folder / "caret", options.workers))
+        started = [start(options.folder / name) for name, start in PEER_STARTS.items() if find(name)]
+        peers = [stack.enter_context(peer) for peer in started]
         nothing = stack.enter_context(trivial(options.folder))
         generator = stack.enter_context(Generator(options.processes))
         for target in (ours, *peers):
@@ -53,9 +57,12 @@ def run(options: Options) -> Table:
             fill(generator, target)
         for operation in GOALS:
             say(_LABELS[operation])
-            _measure(table, options, generator, operation, ours, peers, nothing)
-    table.notes.append("Each server with its defaults; only Caret and the files written with fsync are known to be "
-                       "on disk when a PUT is answered.")  # fmt: skip
+            _measure(table, options, generator, operation, (ours, pid), peers, nothing)
+    table.notes.append(
+        "Each server with its defaults. Caret's PUT and the files are synced before they are answered; of the others "
+        "that is not known."
+    )
+    table.notes.append("CPU ms: processor time of all the gateway's processes per request.")
     return table
 
 
@@ -71,13 +78,22 @@ def _measure(
     options: Options,
     generator: Generator,
     operation: str,
-    ours: Target,
+    gateway: tuple[Target, int],
     peers: Sequence[Target],
     nothing: Target,
 ) -> None:
-    contenders: dict[str, Callable[[], Sample]] = {
-        target.name: partial(_sample, generator, options, operation, target) for target in (ours, *peers)
-    }
+    ours, pid = gateway
+    cpu_ms: list[float] = []
+
+    def own_sample() -> Sample:
+        before = cpu_seconds(pid)
+        sample = _sample(generator, options, operation, ours)
+        cpu_ms.append((cpu_seconds(pid) - before) / len(sample.waits) * 1000)
+        return sample
+
+    contenders: dict[str, Callable[[], Sample]] = {ours.name: own_sample}
+    for peer in peers:
+        contenders[peer.name] = partial(_sample, generator, options, operation, peer)
     if operation == "put":
         contenders["file + fsync"] = partial(_files, options)
     elif operation == "get":
@@ -85,8 +101,11 @@ def _measure(
     samples = in_turn(options.rounds, contenders)
     rates = {name: [sample.rate for sample in found] for name, found in samples.items()}
     own = rates.pop(ours.name)
-    waits = [f"{median(s.wait_ms(percent) for s in samples[ours.name]):.2f}" for percent in (50, 99)]
-    first = [_LABELS[operation], f"{median(own):,.0f}", *waits, verdict(median(own), least=GOALS[operation])]
+    first = [
+        *(_LABELS[operation], f"{median(own):,.0f}"),
+        *(f"{median(sample.wait_ms(percent) for sample in samples[ours.name]):.2f}" for percent in (50, 99)),
+        *(f"{median(cpu_ms):.2f}", verdict(median(own), least=GOALS[operation])),
+    ]
     for name, theirs in rates.items():
         table.rows.append([*first, name, f"{median(theirs):,.0f}", f"{ratio(own, theirs):.2f}"])
         first = [""] * len(first)

@@ -96,7 +96,7 @@ def machine(folder: Path) -> str:
     cpu = re.search(r"^model name\s*:\s*(.+)$", _read("/proc/cpuinfo"), re.MULTILINE)
     memory = re.search(r"^MemTotal:\s*(\d+) kB$", _read("/proc/meminfo"), re.MULTILINE)
     facts = [
-        f"{os.cpu_count()} × {cpu[1] if cpu else platform.machine()}",
+        f"{os.cpu_count()} processors, {cpu[1] if cpu else platform.machine()}",
         f"{int(memory[1]) / MIB:.0f} GiB of memory" if memory else "",
         f"Linux {platform.release().split('-')[0]}",
         f"{file_system(folder)} file system",

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gateway.s3.sigv4 import UNSIGNED_PAYLOAD, Credentials, sign_v4
 from report import MIB
+
+from gateway.s3.sigv4 import UNSIGNED_PAYLOAD, Credentials, sign_v4
 
 EMPTY = hashlib.sha256().hexdigest()
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -28,7 +29,9 @@ class Target:
     region: str = "us-east-1"
     host: str = "127.0.0.1"
 
-    def head(self, method: str, path: str, query: str = "", *, payload: str = EMPTY, length: int | None = None) -> bytes:
+    def head(
+        self, method: str, path: str, query: str = "", *, payload: str = EMPTY, length: int | None = None
+    ) -> bytes:
         """A request's head, signed now: good for 15 minutes. `payload`: the body's SHA-256 in hex."""
         headers = {"host": f"{self.host}:{self.port}"}
         if self.access_key:
@@ -114,7 +117,9 @@ class Connection:
         while got < length:
             count = self._socket.recv_into(self._buffer)
             if not count:
-                raise RequestFailed(f"{self._target.name}: the connection ended after {got} of {length} bytes of {path}")
+                raise RequestFailed(
+                    f"{self._target.name}: the connection ended after {got} of {length} bytes of {path}"
+                )
             got += count
             if keep:
                 kept.append(bytes(self._buffer[:count]))

@@ -10,18 +10,20 @@ import contextlib
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 
 from cli import main
-from generator import Generator, Plan, Sample
-from pfs import Branch, Committed, Put, Store, StoreConfig, inline, open_store
+from generator import Generator, Plan
 from report import KIB, Options, Table, in_turn, ratio, say, verdict
 from s3client import Content, Target
 from servers import caret
+
+from pfs import Branch, Committed, Put, Store, StoreConfig, inline, open_store
 
 NAME = "scale"
 SLOWER_AT_MOST, OLD_SLOWER_AT_MOST, FORK_MS_AT_MOST = 1.2, 2.0, 10.0
@@ -91,53 +93,60 @@ def _through_http(table: Table, options: Options, few: Path, large: Path, many: 
         small_one, _ = stack.enter_context(caret(few, options.workers))
         large_one, _ = stack.enter_context(caret(large, options.workers))
         generator = stack.enter_context(Generator(options.processes))
-        measure = partial(_sample, generator, options)
-        for operation in ("get", "put"):
-            say(f"HTTP {operation}")
-            samples = in_turn(options.rounds, {"large": lambda op=operation: measure(large_one, op, many),
-                                               "few": lambda op=operation: measure(small_one, op, _FEW)})  # fmt: skip
-            rates = {name: [sample.rate for sample in found] for name, found in samples.items()}
-            _compare(table, f"HTTP {operation.upper()} at HEAD, /s", rates["large"], rates["few"], SLOWER_AT_MOST)
+        get, put = partial(_gets, generator, options), partial(_puts, generator, options)
+        say("HTTP GET")
+        rates = in_turn(options.rounds, {"large": partial(get, large_one, many), "few": partial(get, small_one, _FEW)})
+        _compare(table, "HTTP GET at HEAD, /s", rates["large"], rates["few"])
+        say("HTTP PUT")
+        rates = in_turn(options.rounds, {"large": partial(put, large_one), "few": partial(put, small_one)})
+        _compare(table, "HTTP PUT at HEAD, /s", rates["large"], rates["few"])
         say("HTTP revisions")
-        samples = in_turn(options.rounds, {rev: lambda rev=rev: measure(large_one, "get", many // 2, f"versionId={rev}")
-                                           for rev in (back, "HEAD")})  # fmt: skip
-        old, new = ([sample.rate for sample in samples[rev]] for rev in (back, "HEAD"))
-        _versus_head(table, f"HTTP GET at {back}, /s", old, new)
+        rates = in_turn(options.rounds, {rev: partial(get, large_one, many // 2, rev) for rev in (back, "HEAD")})
+        _versus_head(table, f"HTTP GET at {back}, /s", rates[back], rates["HEAD"])
 
 
-def _sample(
-    generator: Generator, options: Options, target: Target, operation: str, count: int, query: str = ""
-) -> Sample:
-    plan = Plan(
-        target, operation, _BUCKET, _PREFIX, count, query=query, seconds=options.seconds, connections=options.connections
-    )
-    if operation == "put":
-        count = int(_MOST_PUTS_PER_S * options.seconds)
-        plan = Plan(
-            target, "put", _BUCKET, "new/", count, next(_new_key) * count,
-            seconds=options.seconds, connections=options.connections,
-        )  # fmt: skip
-    return generator.run(plan)
+def _gets(generator: Generator, options: Options, target: Target, keys: int, rev: str | None = None) -> float:
+    query = "" if rev is None else f"versionId={rev}"
+    plan = Plan(target, "get", _BUCKET, _PREFIX, keys, query=query)
+    return generator.run(replace(plan, seconds=options.seconds, connections=options.connections)).rate
+
+
+def _puts(generator: Generator, options: Options, target: Target) -> float:
+    count = int(_MOST_PUTS_PER_S * options.seconds)
+    plan = Plan(target, "put", _BUCKET, "new/", count, next(_new_key) * count)
+    return generator.run(replace(plan, seconds=options.seconds, connections=options.connections)).rate
 
 
 # ---------------------------------------------------------------- through the library
 
 
 def _through_library(table: Table, options: Options, few: Path, large: Path, many: int, back: str) -> None:
-    say("library")
-    with _opened(few) as (small_store, small_branch), _opened(large) as (store, branch):
-        reads = options.pick(5000, 500)
-        samples = in_turn(options.rounds, {"large": lambda: _reads(store, branch, many, reads),
-                                           "few": lambda: _reads(small_store, small_branch, _FEW, reads)})  # fmt: skip
-        _compare(table, "library read at HEAD, /s", samples["large"], samples["few"], SLOWER_AT_MOST)
-        writes = options.pick(5000, 500)
-        samples = in_turn(options.rounds, {"large": lambda: _writes(store, branch, writes),
-                                           "few": lambda: _writes(small_store, small_branch, writes)})  # fmt: skip
-        _compare(table, f"library commit, {_UNDER_WAY} under way, /s", samples["large"], samples["few"], SLOWER_AT_MOST)
-        samples = in_turn(options.rounds, {rev: lambda rev=rev: _reads(store, branch, many // 2, reads, rev)
-                                           for rev in (back, "HEAD")})  # fmt: skip
-        _versus_head(table, f"library read at {back}, /s", samples[back], samples["HEAD"])
-        _forks(table, options, store, branch, small_store, small_branch)
+    count = options.pick(5000, 500)
+    with _opened(few) as small_one, _opened(large) as large_one:
+        say("library reads")
+        rates = in_turn(
+            options.rounds,
+            {"large": partial(_reads, *large_one, many, count), "few": partial(_reads, *small_one, _FEW, count)},
+        )
+        _compare(table, "library read at HEAD, /s", rates["large"], rates["few"])
+        say("library commits")
+        rates = in_turn(
+            options.rounds, {"large": partial(_commits, *large_one, count), "few": partial(_commits, *small_one, count)}
+        )
+        _compare(table, f"library commit, {_UNDER_WAY} under way, /s", rates["large"], rates["few"])
+        say("library revisions")
+        rates = in_turn(
+            options.rounds, {rev: partial(_reads, *large_one, many // 2, count, rev) for rev in (back, "HEAD")}
+        )
+        _versus_head(table, f"library read at {back}, /s", rates[back], rates["HEAD"])
+        say("forks")
+        times = in_turn(
+            options.pick(25, 5), {"large": partial(_fork_ms, *large_one), "few": partial(_fork_ms, *small_one)}
+        )
+    took, took_few = median(times["large"]), median(times["few"])
+    goal = verdict(took, most=FORK_MS_AT_MOST) + " (ms)"
+    label = "fork of a branch and a first read of it, ms"
+    table.rows.append([label, f"{took:.2f}", f"{took_few:.2f}", f"{took / took_few:.2f}", goal])
 
 
 def _reads(store: Store, branch: Branch, keys: int, count: int, rev: str | None = None) -> float:
@@ -149,20 +158,9 @@ def _reads(store: Store, branch: Branch, keys: int, count: int, rev: str | None 
     return count / (time.perf_counter() - began)
 
 
-def _writes(store: Store, branch: Branch, count: int) -> float:
+def _commits(store: Store, branch: Branch, count: int) -> float:
     first = 10_000_000 + next(_new_key) * count
     return count / _write(store, branch, range(first, first + count))
-
-
-def _forks(
-    table: Table, options: Options, store: Store, branch: Branch, small_store: Store, small_branch: Branch
-) -> None:
-    say("forks")
-    samples = in_turn(options.pick(25, 5), {"large": lambda: _fork_ms(store, branch),
-                                            "few": lambda: _fork_ms(small_store, small_branch)})  # fmt: skip
-    ours, theirs = median(samples["large"]), median(samples["few"])
-    table.rows.append(["fork of a branch, ms", f"{ours:.2f}", f"{theirs:.2f}", f"{ours / theirs:.2f}",
-                       verdict(ours, most=FORK_MS_AT_MOST) + " (ms)"])  # fmt: skip
 
 
 def _fork_ms(store: Store, branch: Branch) -> float:
@@ -176,15 +174,17 @@ def _fork_ms(store: Store, branch: Branch) -> float:
 # ---------------------------------------------------------------- rows
 
 
-def _compare(table: Table, label: str, large: list[float], few: list[float], most: float) -> None:
-    slower = ratio(few, large)
-    table.rows.append([label, f"{median(large):,.0f}", f"{median(few):,.0f}", f"{slower:.2f}", verdict(slower, most=most)])
+def _compare(table: Table, label: str, large: list[float], few: list[float]) -> None:
+    _row(table, label, large, few, f"{median(few):,.0f}", SLOWER_AT_MOST)
 
 
 def _versus_head(table: Table, label: str, old: list[float], new: list[float]) -> None:
-    slower = ratio(new, old)
-    table.rows.append([label, f"{median(old):,.0f}", f"HEAD: {median(new):,.0f}", f"{slower:.2f}",
-                       verdict(slower, most=OLD_SLOWER_AT_MOST)])  # fmt: skip
+    _row(table, label, old, new, f"HEAD: {median(new):,.0f}", OLD_SLOWER_AT_MOST)
+
+
+def _row(table: Table, label: str, ours: list[float], other: list[float], shown: str, most: float) -> None:
+    slower = ratio(other, ours)
+    table.rows.append([label, f"{median(ours):,.0f}", shown, f"{slower:.2f}", verdict(slower, most=most)])
 
 
 if __name__ == "__main__":

@@ -36,8 +36,10 @@ def find(program: str) -> str | None:
 
 
 @contextlib.contextmanager
-def process(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Iterator[int]:
-    """Runs a command, gives its process id, and ends it by SIGTERM (or, where that is in vain, SIGKILL)."""
+def process(
+    command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a command, and ends it by SIGTERM (or, where that is in vain, SIGKILL)."""
     with log.open("ab") as output:
         running = subprocess.Popen(
             command,
@@ -48,7 +50,7 @@ def process(command: Sequence[str], log: Path, environment: Mapping[str, str] | 
             stderr=output,
         )
     try:
-        yield running.pid
+        yield running
     finally:
         running.send_signal(signal.SIGTERM)
         try:
@@ -58,14 +60,14 @@ def process(command: Sequence[str], log: Path, environment: Mapping[str, str] | 
             running.wait()
 
 
-def wait_for(holds: Callable[[], object], log: Path) -> None:
-    """Returns once `holds` neither raises nor is false."""
+def wait_for(holds: Callable[[], object], running: subprocess.Popen[bytes], log: Path) -> None:
+    """Returns once `holds` neither raises nor is false. Raises NotMeasured where that does not come."""
     end = time.monotonic() + _START_S
     while True:
         with contextlib.suppress(OSError, RequestFailed):
             if holds():
                 return
-        if time.monotonic() > end:
+        if time.monotonic() > end or running.poll() is not None:
             raise NotMeasured(f"a server did not start:\n{log.read_text(errors='replace')[-2000:]}")
         time.sleep(0.1)
 
@@ -83,9 +85,9 @@ def caret(folder: Path, workers: int, name: str = "Caret") -> Iterator[tuple[Tar
         *("--s3-port", str(target.port), "--workers", str(workers)),
     ]
     keys = {"CARET_ROOT_ACCESS_KEY": ACCESS_KEY, "CARET_ROOT_SECRET_KEY": SECRET_KEY}
-    with process(command, log, keys) as pid:
-        wait_for(lambda: _answers(target), log)
-        yield target, pid
+    with process(command, log, keys) as running:
+        wait_for(lambda: _answers(target), running, log)
+        yield target, running.pid
 
 
 def processes_of(pid: int) -> list[int]:
@@ -96,6 +98,15 @@ def processes_of(pid: int) -> list[int]:
             for children in Path(f"/proc/{parent}/task").glob("*/children"):
                 found += [int(child) for child in children.read_text().split()]
     return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process and all that come from it have taken."""
+    ticks = 0
+    for each in processes_of(pid):
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 # ---------------------------------------------------------------- peers
@@ -142,8 +153,8 @@ PEER_STARTS: Mapping[str, Callable[[Path], contextlib.AbstractContextManager[Tar
 def _peer(target: Target, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[Target]:
     folder.mkdir(parents=True)
     log = folder.with_suffix(".log")
-    with process(command, log, environment):
-        wait_for(lambda: _answers(target), log)
+    with process(command, log, environment) as running:
+        wait_for(lambda: _answers(target), running, log)
         yield target
 
 
@@ -168,8 +179,8 @@ def nginx(root: Path, folder: Path) -> Iterator[Target]:
         }}"""
     )
     log.touch()
-    with process([_need("nginx"), "-c", str(config)], log):
-        wait_for(lambda: _listens(target), log)
+    with process([_need("nginx"), "-c", str(config)], log) as running:
+        wait_for(lambda: _listens(target), running, log)
         yield target
 
 
@@ -178,8 +189,8 @@ def trivial(folder: Path) -> Iterator[Target]:
     """aiohttp's low-level server with uvloop, which answers 4 KiB to everything: see trivial.py."""
     target = Target("aiohttp", free_port())
     log = folder / "trivial.log"
-    with process([sys.executable, str(REPOSITORY / "benchmarks" / "trivial.py"), str(target.port)], log):
-        wait_for(lambda: _listens(target), log)
+    with process([sys.executable, str(REPOSITORY / "benchmarks" / "trivial.py"), str(target.port)], log) as running:
+        wait_for(lambda: _listens(target), running, log)
         yield target
 
 

@@ -14,8 +14,18 @@ import uvloop
 from gateway import metrics
 from gateway.access.principals import Accounts
 from gateway.config import Config
-from gateway.handlers import buckets, listing, multipart, object_attributes, objects, tagging
-from gateway.s3.route import OPERATIONS
+from gateway.handlers import (
+    acls,
+    buckets,
+    cross_origin,
+    listing,
+    multipart,
+    object_attributes,
+    objects,
+    tagging,
+)
+from gateway.handlers.absent import absent
+from gateway.s3.route import ABSENT, OPERATIONS
 from gateway.server.access_log import AccessLog
 from gateway.server.authenticate import Authenticator
 from gateway.server.listener import Listener
@@ -42,6 +52,7 @@ HANDLERS: Mapping[str, Handler] = {
     "GetObject": objects.get_object,
     "HeadObject": objects.get_object,
     "PutObject": objects.put_object,
+    "PostObject": objects.post_object,
     "CopyObject": objects.copy_object,
     "DeleteObject": objects.delete_object,
     "DeleteObjects": objects.delete_objects,
@@ -52,6 +63,15 @@ HANDLERS: Mapping[str, Handler] = {
     "GetBucketTagging": tagging.get_bucket_tagging,
     "PutBucketTagging": tagging.put_bucket_tagging,
     "DeleteBucketTagging": tagging.delete_bucket_tagging,
+    "GetBucketAcl": acls.get_bucket_acl,
+    "PutBucketAcl": acls.put_acl,
+    "GetObjectAcl": acls.get_object_acl,
+    "PutObjectAcl": acls.put_acl,
+    "GetBucketCors": cross_origin.get_bucket_cors,
+    "PutBucketCors": cross_origin.put_bucket_cors,
+    "DeleteBucketCors": cross_origin.delete_bucket_cors,
+    "PreflightRequest": cross_origin.preflight,
+    **dict.fromkeys(ABSENT, absent),
     "CreateMultipartUpload": multipart.create_multipart_upload,
     "UploadPart": multipart.upload_part,
     "UploadPartCopy": multipart.upload_part_copy,

@@ -20,6 +20,7 @@ from pfs.manifest import decode_extents, decode_manifest
 from pfs.meta import commits, contents, entries, refs, uploads
 from pfs.meta.database import Connection
 from pfs.meta.refs import Timeline
+from pfs.meta.settings import stray_settings
 from pfs.model import BLOB, MANIFEST, OBJECT, Commit, Digest, Entry, Extent, Repo
 from pfs.timelines import Timelines
 
@@ -29,7 +30,8 @@ _READ_SIZE = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`kind`: chain, head, interval, copy, blob, manifest. `subject` names the record, `detail` says what is wrong."""
+    """`kind`: chain, head, interval, copy, settings, blob, manifest. `subject` names the record, `detail`
+    says what is wrong."""
 
     kind: str
     subject: str
@@ -58,6 +60,7 @@ def check(conn: Connection, blobs: BlobStore, *, verify_data: bool) -> Report:
     for repo in refs.all_repos(conn):
         report.repos += 1
         _check_repo(conn, repo, report)
+    _check_settings(conn, report)
     _check_contents(conn, blobs, report, verify_data)
     return report
 
@@ -182,6 +185,11 @@ def _check_content(conn: Connection, key: bytes, digest: Digest, layout: int, re
         report.found("blob", digest.hex(), f"it is not recorded, but {key!r} holds it")
     if layout == MANIFEST and contents.find_manifest(conn, digest) is None:
         report.found("manifest", digest.hex(), f"it is not recorded, but {key!r} holds it")
+
+
+def _check_settings(conn: Connection, report: Report) -> None:
+    for key, commit in stray_settings(conn):
+        report.found("settings", repr(key), f"commit {commit.hex()}, whose version they are of, did not write it")
 
 
 def _check_contents(conn: Connection, blobs: BlobStore, report: Report, verify_data: bool) -> None:

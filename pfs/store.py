@@ -7,7 +7,7 @@ write is on disk (see `pfs.commits.group`); `.result()` waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -28,9 +28,10 @@ from pfs.config import StoreConfig
 from pfs.errors import BranchExists, MissingBlob, NoSuchBranch, NoSuchCommit, NoSuchKey, NoSuchRepo
 from pfs.fsck import Report, check
 from pfs.manifest import cut, decode_manifest, encode_extents
-from pfs.meta import contents, entries, refs, settings, uploads
+from pfs.meta import contents, entries, refs, uploads
 from pfs.meta.database import Connection, Database
 from pfs.meta.migrate import upgrade
+from pfs.meta.settings import branch_setting, set_branch_setting, set_entry_setting
 from pfs.model import (
     BLOB,
     Branch,
@@ -149,12 +150,19 @@ class Store:
             return refs.branches_by_label(conn, project, prefix, after, limit)
 
     def create_branch(
-        self, project: str, repo: str, branch: str | None, *, label: str, author: str
+        self,
+        project: str,
+        repo: str,
+        branch: str | None,
+        *,
+        label: str,
+        author: str,
+        settings: Mapping[str, str] | None = None,
     ) -> Future[Branch]:
         """Makes an empty branch, and its repo if need be, whose default branch it becomes.
 
         It forks from the repo's root commit. `branch` None: the default branch, `main` in a
-        new repo. Raises InvalidName; the future BranchExists.
+        new repo. `settings` are what it begins with. Raises InvalidName; the future BranchExists.
         """
         check_name("repo", repo)
         if branch is not None:
@@ -174,7 +182,10 @@ class Store:
                 timeline_id = refs.insert_timeline(
                     tx.conn, uid=new_uid(), repo_id=repo_id, parent_id=root.id, fork_seq=0
                 )
-            return _insert_branch(tx, project, repo_id, name, label, timeline_id, 0)
+            made = _insert_branch(tx, project, repo_id, name, label, timeline_id, 0)
+            for setting, value in (settings or {}).items():
+                set_branch_setting(tx.conn, made.id, setting, value)
+            return made
 
         return self._committer.submit(operation)
 
@@ -312,9 +323,7 @@ class Store:
         """Begins to take in an object's or part's bytes."""
         return Stage(self._blobs, self._config.inline_threshold)
 
-    def commit(
-        self, branch: Branch, changes: Sequence[Change], *, author: str, message: str = ""
-    ) -> Future[Committed]:
+    def commit(self, branch: Branch, changes: Sequence[Change], *, author: str, message: str = "") -> Future[Committed]:
         """Applies the changes to the branch's head as one commit, atomically. The future: NoSuchBranch.
 
         Guards are called in the writer's thread.
@@ -326,7 +335,7 @@ class Store:
     def branch_setting(self, branch: Branch, name: str) -> str | None:
         """The value of a branch's setting, None where it is not set."""
         with self._database.connection() as conn:
-            return settings.branch_setting(conn, branch.id, name)
+            return branch_setting(conn, branch.id, name)
 
     def set_branch_setting(self, branch: Branch, name: str, value: str | None) -> Future[None]:
         """Sets it, or with None takes it away. No commit, nothing of the branch's tree; a fork inherits
@@ -334,7 +343,7 @@ class Store:
 
         def operation(tx: Transaction) -> None:
             tx.head(branch.id)
-            settings.set_branch_setting(tx.conn, branch.id, name, value)
+            set_branch_setting(tx.conn, branch.id, name, value)
 
         return self._committer.submit(operation)
 
@@ -347,7 +356,7 @@ class Store:
 
         def operation(tx: Transaction) -> None:
             tx.head(branch.id)
-            settings.set_entry_setting(tx.conn, entry.key.encode(), entry.commit_id, name, value)
+            set_entry_setting(tx.conn, entry.key.encode(), entry.commit_id, name, value)
 
         return self._committer.submit(operation)
 
@@ -406,9 +415,7 @@ class Store:
         self, branch: Branch, key: str, upload_id: str, completion: multipart.Completion
     ) -> Future[tuple[Commit, Entry] | str]:
         """One commit with the parts' object, or the kept result of an earlier completion."""
-        return self._committer.submit(
-            lambda tx: multipart.complete_upload(tx, branch.id, key, upload_id, completion)
-        )
+        return self._committer.submit(lambda tx: multipart.complete_upload(tx, branch.id, key, upload_id, completion))
 
     def abort_upload(self, branch: Branch, key: str, upload_id: str) -> Future[None]:
         """Forgets the upload and its parts. The future: NoSuchUpload."""
@@ -499,7 +506,5 @@ def _insert_branch(
     return branch
 
 
-def _copy_batch(
-    timelines: Timelines, timeline_id: int, after: bytes | None
-) -> Callable[[Transaction], bytes | None]:
+def _copy_batch(timelines: Timelines, timeline_id: int, after: bytes | None) -> Callable[[Transaction], bytes | None]:
     return lambda tx: flatten.copy_batch(tx, timelines, timeline_id, after)

@@ -37,15 +37,13 @@ class Timelines:
     def levels(self, conn: Connection, timeline_id: int, seq: int, *, live: bool) -> tuple[Level, ...]:
         """The levels of a view of (timeline, seq); the first is live where asked.
 
-        A flat timeline holds what it inherited itself, at seq = fork_seq; behind a fork of the
-        repo's root commit (seq 0) there is nothing to inherit.
+        A flat timeline holds what it inherited itself; behind a fork of the repo's root commit (seq 0)
+        there is nothing to inherit.
         """
         levels = []
         for line, upto in self.lineage(conn, timeline_id, seq):
-            flat = bool(line.flat) and upto >= line.fork_seq
-            if live or upto > line.fork_seq or (flat and upto == line.fork_seq):
-                levels.append(Level(line.id, upto, live))
-            if flat or line.fork_seq == 0:
+            levels.append(Level(line.id, upto, live))
+            if line.flat or line.fork_seq == 0:
                 break
             live = False
         return tuple(levels)

@@ -7,6 +7,8 @@ Both are canonical JSON without empty members, "" for none: the commit's id cove
 and outside of the history, a version and a branch have settings:
 
     tags       {key: value}, canonical JSON; no tags, no setting
+    acl        what `format_acl` writes; private, no setting
+    cors       of a branch: the CORSConfiguration, as `render_cors` writes it
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from gateway.s3.operations import Checksums, ObjectHeaders
 from pfs import canonical_json
 
 __all__ = [
+    "ACL",
     "COMPOSITE",
+    "CORS",
     "FULL_OBJECT",
     "TAGS",
     "dump_checksums",
@@ -28,10 +32,11 @@ __all__ = [
     "load_checksums",
     "load_headers",
     "load_tags",
+    "settings_of",
     "tag_settings",
 ]
 
-TAGS = "tags"
+TAGS, ACL, CORS = "tags", "acl", "cors"
 
 _NO_HEADERS, _NO_CHECKSUMS = ObjectHeaders(), Checksums()
 
@@ -74,6 +79,11 @@ def load_tags(text: str | None) -> Mapping[str, str]:
 
 
 def tag_settings(tags: Mapping[str, str] | None) -> Mapping[str, str]:
-    """The settings of a version that has these tags."""
+    """The settings of a version, or of a branch, that has these tags."""
     text = dump_tags(tags or {})
     return {} if text is None else {TAGS: text}
+
+
+def settings_of(tags: Mapping[str, str] | None, acl: str) -> Mapping[str, str]:
+    """The settings of a new version, or branch, that has these tags and this ACL."""
+    return {**tag_settings(tags), ACL: acl} if acl else tag_settings(tags)

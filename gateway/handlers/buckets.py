@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.handlers.attributes import settings_of
 from gateway.handlers.context import Context
 from gateway.handlers.locate import branch_of, writable_branch
 from gateway.handlers.tokens import decode_token, encode_token
@@ -42,7 +43,12 @@ async def create_bucket(ctx: Context, request: op.CreateBucketInput) -> op.Creat
         )
     await ctx.durable(
         ctx.store.create_branch(
-            ctx.caller.project, name.repo, name.branch, label=request.bucket, author=ctx.caller.display_name
+            ctx.caller.project,
+            name.repo,
+            name.branch,
+            label=request.bucket,
+            author=ctx.caller.display_name,
+            settings=settings_of(request.tags, request.acl),
         )
     )
     return op.CreateBucketOutput(location=f"/{request.bucket}")

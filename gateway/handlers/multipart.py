@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from gateway.handlers.attributes import FULL_OBJECT, dump_checksums, dump_headers, load_checksums, tag_settings
+from gateway.handlers.attributes import FULL_OBJECT, dump_checksums, dump_headers, load_checksums, settings_of
 from gateway.handlers.content import checksum_of, md5_of
 from gateway.handlers.context import Context
 from gateway.handlers.faults import Refused
@@ -61,7 +61,8 @@ async def create_multipart_upload(
     branch = await writable_branch(ctx, request.bucket)
     algorithm = request.checksum_algorithm
     kind = None if algorithm is None else multipart_type(algorithm, request.checksum_type)
-    plan = _Plan(dump_headers(request.headers), tag_settings(request.headers.tags), algorithm, kind)
+    settings = settings_of(request.headers.tags, request.headers.acl)
+    plan = _Plan(dump_headers(request.headers), settings, algorithm, kind)
     upload = await ctx.durable(ctx.store.create_upload(branch, request.key, plan.dump(), ctx.caller.display_name))
     return op.CreateMultipartUploadOutput(request.bucket, request.key, upload.id, algorithm, kind)
 

@@ -14,8 +14,9 @@ from gateway.handlers.attributes import (
     load_checksums,
     load_headers,
     load_tags,
-    tag_settings,
+    settings_of,
 )
+from gateway.handlers.authorise import permit_knowing, permit_read
 from gateway.handlers.content import checksum_of
 from gateway.handlers.context import Context
 from gateway.handlers.faults import Refused, translate
@@ -25,6 +26,7 @@ from gateway.s3.bucket import parse_bucket
 from gateway.s3.conditions import check_copy_source, check_delete, check_read, check_write
 from gateway.s3.dates import format_http_date
 from gateway.s3.errors import (
+    AccessDenied,
     InvalidPart,
     InvalidRange,
     InvalidRequest,
@@ -66,8 +68,13 @@ class Download:
 
 async def get_object(ctx: Context, request: op.GetObjectInput) -> Download:
     """GetObject, and HeadObject without the segments."""
-    view = await view_of(ctx, request.bucket, request.version_id)
-    entry, data = await _read(ctx, view, request)
+    try:
+        view = await view_of(ctx, request.bucket, request.version_id)
+        entry, data = await _read(ctx, view, request)
+        permit_read(ctx, entry)
+    except (S3Error, StoreError):
+        await permit_knowing(ctx, request.bucket)
+        raise
     last_modified = to_datetime(entry.time_us)
     try:
         check_read(request.conditions, entry.etag, last_modified)
@@ -199,10 +206,15 @@ async def put_object(ctx: Context, request: op.PutObjectInput) -> op.PutObjectOu
         dump_headers(request.headers),
         dump_checksums(received.checksums),
         write_guard(request.conditions, request.key),
-        tag_settings(request.headers.tags),
+        settings_of(request.headers.tags, request.headers.acl),
     )
     _, entry = await _commit_one(ctx, branch, put, request.message or f"put {request.key}")
     return op.PutObjectOutput(entry.etag, entry.commit_id, load_checksums(entry.checksums))
+
+
+async def post_object(ctx: Context, request: op.PostObjectInput) -> op.PostObjectOutput:
+    """A form upload: what was signed for has been checked with its policy."""
+    return op.PostObjectOutput(request, await put_object(ctx, request.put))
 
 
 async def copy_object(ctx: Context, request: op.CopyObjectInput) -> op.CopyObjectOutput:
@@ -218,13 +230,14 @@ async def copy_object(ctx: Context, request: op.CopyObjectInput) -> op.CopyObjec
     if request.algorithm is not None and request.algorithm not in load_checksums(checksums).values:
         value = await checksum_of(ctx, await ctx.read(ctx.store.extents, source.content), request.algorithm)
         checksums = dump_checksums({request.algorithm: value}, FULL_OBJECT)
+    tags = request.headers.tags if request.replace_tags else load_tags(source.settings.get(TAGS))
     put = Put(
         request.key,
         source.content,
         dump_headers(request.headers) if request.replace_metadata else source.attrs,
         checksums,
         write_guard(request.conditions, request.key),
-        tag_settings(request.headers.tags if request.replace_tags else load_tags(source.settings.get(TAGS))),
+        settings_of(tags, request.headers.acl),
     )
     message = request.message or f"copy {request.source.bucket}/{request.source.key} to {request.key}"
     _, entry = await _commit_one(ctx, branch, put, message)
@@ -306,7 +319,9 @@ async def delete_object(ctx: Context, request: op.DeleteObjectInput) -> op.Delet
 
 
 async def _restore(ctx: Context, branch: Branch, key: str, version_id: str) -> Restore:
-    """The one change that may name a version: undoing the deletion that it is."""
+    """The one change that may name a version: undoing the deletion that it is. It is for members of the project."""
+    if ctx.caller.is_anonymous:
+        raise Refused(AccessDenied())
     view = await ctx.read(ctx.store.at, branch, version_id)
     assert view.commit is not None
     try:

@@ -1,8 +1,8 @@
 """Access control lists: who may do what to a bucket or an object beyond its owner; canned ones and XML.
 
 Sources: S3 user guide, "Access control list (ACL) overview"; S3 API reference, PutBucketAcl. What is
-offered: grants to the two predefined groups, by a canned ACL or as a document. The owner always has
-FULL_CONTROL. Grants to single users, by id or e-mail, are not offered, and refused.
+offered: READ and WRITE for the two predefined groups, by a canned ACL or as a document. The owner always
+has FULL_CONTROL. Other grants, to single users for one, are not offered, and refused.
 
 An Acl is a value of its own text, `ALL_USERS:READ,ALL_USERS:WRITE`: "" is `private`.
 """
@@ -22,15 +22,16 @@ from gateway.s3.xml import Element, document, element, group, parse_xml
 MAX_BYTES = 64 * 1024
 HEADER = "x-amz-acl"
 
+_FULL_CONTROL = "FULL_CONTROL"
+_PERMISSIONS = frozenset({"READ", "WRITE", "READ_ACP", "WRITE_ACP", _FULL_CONTROL})
 _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 
 
 class Permission(Enum):
+    """What can be granted: on a bucket to list, and to put and delete; on an object to get (WRITE says nothing)."""
+
     READ = "READ"
     WRITE = "WRITE"
-    READ_ACP = "READ_ACP"
-    WRITE_ACP = "WRITE_ACP"
-    FULL_CONTROL = "FULL_CONTROL"
 
 
 class Grantees(Enum):
@@ -55,8 +56,7 @@ class Acl:
     def allows(self, permission: Permission, *, authenticated: bool) -> bool:
         """Whether somebody who is not the owner has `permission`; `authenticated`: it is known who."""
         groups = {Grantees.ALL_USERS, Grantees.AUTHENTICATED_USERS} if authenticated else {Grantees.ALL_USERS}
-        wanted = {permission, Permission.FULL_CONTROL}
-        return any(grant.to in groups and grant.permission in wanted for grant in self.grants)
+        return any(grant.to in groups and grant.permission is permission for grant in self.grants)
 
 
 PRIVATE = Acl()
@@ -128,29 +128,29 @@ def parse_acl_document(body: bytes, owner: Owner) -> Acl:
 
 def _grant(root: Element, owner: Owner) -> Grant | None:
     """One grant; None for the owner's FULL_CONTROL."""
-    grantee, name = root.find("Grantee"), root.child_text("Permission")
-    if grantee is None or name not in Permission.__members__:
+    grantee, permission = root.find("Grantee"), root.child_text("Permission")
+    if grantee is None or permission not in _PERMISSIONS:
         raise MalformedACLError
-    permission = Permission[name]
     uri, user = grantee.child_text("URI"), grantee.child_text("ID")
-    if user == owner.id and permission is Permission.FULL_CONTROL:
+    if user == owner.id and permission == _FULL_CONTROL:
         return None
-    if uri is None:
-        raise errors.NotImplemented("Grants to single users are not offered: share a project, or grant to a group.")
     try:
-        return Grant(Grantees(uri), permission)
+        return Grant(Grantees(uri), Permission(permission))
     except ValueError as error:
-        raise errors.NotImplemented(f"Grants to the group {uri} are not offered.") from error
+        raise errors.NotImplemented(
+            "Of grants to others than the owner only READ and WRITE are offered, to the groups AllUsers and "
+            "AuthenticatedUsers."
+        ) from error
 
 
 def render_acl(acl: Acl, owner: Owner) -> bytes:
     """The AccessControlPolicy, the owner's grant last."""
     who = f"{element('ID', owner.id)}{element('DisplayName', owner.display_name)}"
-    grants = [_grant_xml("Group", element("URI", grant.to.value), grant.permission) for grant in acl.grants]
-    grants.append(_grant_xml("CanonicalUser", who, Permission.FULL_CONTROL))
+    grants = [_grant_xml("Group", element("URI", grant.to.value), grant.permission.value) for grant in acl.grants]
+    grants.append(_grant_xml("CanonicalUser", who, _FULL_CONTROL))
     return document("AccessControlPolicy", group("Owner", who), group("AccessControlList", *grants))
 
 
-def _grant_xml(kind: str, who: str, permission: Permission) -> str:
+def _grant_xml(kind: str, who: str, permission: str) -> str:
     grantee = f'<Grantee xmlns:xsi="{_SCHEMA_INSTANCE}" xsi:type="{kind}">{who}</Grantee>'
-    return group("Grant", grantee, element("Permission", permission.value))
+    return group("Grant", grantee, element("Permission", permission))

@@ -22,6 +22,8 @@ from awscrt import checksums as crt
 
 from gateway.s3.errors import (
     BadDigest,
+    EntityTooLarge,
+    EntityTooSmall,
     IncompleteBody,
     InvalidDigest,
     InvalidRequest,
@@ -209,10 +211,13 @@ class Verifier:
             self._hashers.append(self._sha256)
 
     def update(self, data: Bytes) -> None:
-        """The next piece of content. IncompleteBody as soon as it is more than was announced."""
+        """The next piece of content. IncompleteBody or EntityTooLarge as soon as it is more than it may be."""
         self.length += len(data)
         if self._payload.length is not None and self.length > self._payload.length:
             raise IncompleteBody("The request body is longer than was announced.")
+        if self._payload.sizes is not None and self.length > self._payload.sizes[1]:
+            most = str(self._payload.sizes[1])
+            raise EntityTooLarge(fields={"ProposedSize": str(self.length), "MaxSizeAllowed": most})
         for hasher in self._hashers:
             hasher.update(data)
 
@@ -220,6 +225,10 @@ class Verifier:
         """The checksums to store, algorithm → base64; raise unless all that was announced holds."""
         if self._payload.length is not None and self.length != self._payload.length:
             raise IncompleteBody
+        if self._payload.sizes is not None and self.length < self._payload.sizes[0]:
+            least = str(self._payload.sizes[0])
+            message = "Your proposed upload is smaller than the minimum allowed size."
+            raise EntityTooSmall(message, fields={"ProposedSize": str(self.length), "MinSizeAllowed": least})
         if self._sha256 is not None and self._sha256.hex() != (self._payload.sha256 or "").lower():
             raise XAmzContentSHA256Mismatch
         if self._md5 is not None and self._md5.digest() != self._payload.md5:

@@ -26,7 +26,9 @@ from gateway.s3.request import Request
 MAX_HEAD_BYTES = 64 * 1024
 
 _FILE = "file"
-_BOUNDARY = re.compile(r"""multipart/form-data\s*;(?:.*;)?\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))\s*(?:;.*)?""", re.I)
+_BOUNDARY = re.compile(
+    r"""multipart/form-data\s*;(?:.*;)?\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))\s*(?:;.*)?""", re.IGNORECASE
+)
 _PARAMETER = re.compile(r';\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
 _ESCAPED = re.compile(r'\\(["\\])')
 
@@ -70,7 +72,7 @@ class FormHead:
                 self._buffer.clear()
                 return True
             if name in self.fields:
-                raise InvalidArgument(f"The form has more than one field named {name!r}.", fields={"ArgumentName": name})
+                raise InvalidArgument(f"The form has more than one field {name!r}.", fields={"ArgumentName": name})
             self._name = name
         if len(self._buffer) > MAX_HEAD_BYTES:
             raise MaxPostPreDataLengthExceededError

@@ -59,12 +59,13 @@ class ObjectHeaders:
     `standard`: lower-case names of content-type, cache-control, content-disposition,
     content-encoding (without `aws-chunked`), content-language, expires,
     x-amz-website-redirect-location; only those that were sent. `metadata`: the names behind
-    `x-amz-meta-`, lower case. `tags`: from x-amz-tagging.
+    `x-amz-meta-`, lower case. `tags`: from x-amz-tagging. `acl`: from x-amz-acl, as `acl.format_acl` has it.
     """
 
     standard: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] | None = None
+    acl: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Payload:
     `checksums`: algorithm (`crc32`, `crc32c`, `crc64nvme`, `sha1`, `sha256`) → base64 value as
     announced in a header. `algorithm`: the one the client named (x-amz-sdk-checksum-algorithm,
     a checksum header or a trailer), None when it named none. `md5`: Content-MD5, 16 bytes.
+    `sizes`: the least and the most bytes that are accepted, None where all are.
     """
 
     length: int | None = None
@@ -89,6 +91,7 @@ class Payload:
     md5: bytes | None = None
     checksums: Mapping[str, str] = field(default_factory=dict)
     algorithm: str | None = None
+    sizes: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,12 @@ class ListBucketsOutput:
 
 @dataclass(frozen=True, slots=True)
 class CreateBucketInput:
+    """`acl`: from x-amz-acl, as `acl.format_acl` has it."""
+
     bucket: str
     location_constraint: str | None = None
+    acl: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +185,73 @@ class PutBucketVersioningInput:
     bucket: str
     status: str | None
     mfa_delete: str | None
+
+
+# ---------------------------------------------------------------- who may see and do what
+
+
+@dataclass(frozen=True, slots=True)
+class GetAclOutput:
+    """`acl`: as `acl.format_acl` has it."""
+
+    owner: Owner
+    acl: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutAclInput:
+    """PutBucketAcl and, with a key, PutObjectAcl. `acl`: from x-amz-acl, as `acl.format_acl` has it; None
+    where the `document` says it, which only makes sense together with who owns what it is for."""
+
+    bucket: str
+    key: str | None
+    version_id: str | None
+    acl: str | None
+    document: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class PutBucketCorsInput:
+    """`configuration`: XML that `cors.parse_cors` accepts."""
+
+    bucket: str
+    configuration: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetBucketCorsOutput:
+    configuration: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightInput:
+    """What a browser asks before it sends a request of another origin. `headers`: their lower-case names."""
+
+    bucket: str
+    key: str | None
+    origin: str
+    method: str
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightOutput:
+    """`headers`: the Access-Control-* headers and Vary."""
+
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentInput:
+    """GET or DELETE of a sub-resource that no bucket has. `answer`: a document, an error, or b"" for 204."""
+
+    bucket: str
+    answer: bytes | Exception
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentOutput:
+    document: bytes
 
 
 # ---------------------------------------------------------------- listings
@@ -313,6 +387,23 @@ class PutObjectOutput:
     version_id: str
     checksums: Checksums = Checksums()
     size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostObjectInput:
+    """A form upload. `location`: the object's URL. `status`: 200, 201 or 204. `redirect`: where the
+    browser is sent instead, an absolute URL."""
+
+    put: PutObjectInput
+    location: str
+    status: int = 204
+    redirect: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostObjectOutput:
+    request: PostObjectInput
+    put: PutObjectOutput
 
 
 @dataclass(frozen=True, slots=True)

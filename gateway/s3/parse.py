@@ -16,8 +16,8 @@ from gateway.s3.address import MAX_KEY_BYTES
 from gateway.s3.dates import parse_http_date
 from gateway.s3.errors import InvalidRequest, KeyTooLongError, MalformedXML
 from gateway.s3.parse_headers import (
+    acl,
     byte_range,
-    check_acl,
     conditions,
     copy_source,
     message,
@@ -37,6 +37,7 @@ from gateway.s3.parse_params import (
 )
 from gateway.s3.parse_payload import checksum_algorithm, parse_payload
 from gateway.s3.request import Request
+from gateway.s3.tags import MAX_BUCKET_TAGS, read_tags
 from gateway.s3.xml import Element, parse_xml
 
 MAX_BUCKETS_PAGE = 10_000
@@ -80,17 +81,19 @@ def list_buckets(request: Request, body: bytes) -> op.ListBucketsInput:
 
 def create_bucket(request: Request, body: bytes) -> op.CreateBucketInput:
     refuse_unoffered(request)
-    check_acl(request)
     if request.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true":
         raise errors.NotImplemented(fields={"Header": "x-amz-bucket-object-lock-enabled"})
-    return op.CreateBucketInput(bucket_name(request), _location_constraint(body))
-
-
-def _location_constraint(body: bytes) -> str | None:
+    name, granted = bucket_name(request), acl(request) or ""
     if not body.strip():
-        return None
+        return op.CreateBucketInput(name, acl=granted)
     root = parse_xml(body, "CreateBucketConfiguration")
-    return (root.child_text("LocationConstraint") or "").strip() or None
+    tags = root.find("Tags")
+    return op.CreateBucketInput(
+        bucket=name,
+        location_constraint=(root.child_text("LocationConstraint") or "").strip() or None,
+        tags={} if tags is None else read_tags(tags, MAX_BUCKET_TAGS),
+        acl=granted,
+    )
 
 
 def bucket_input(request: Request, body: bytes) -> op.BucketInput:
@@ -206,7 +209,9 @@ def _object_attributes(request: Request) -> frozenset[str]:
     text = request.headers.get(header, "")
     names = frozenset(name.strip() for name in text.split(",")) - {""}
     if not names:
-        raise InvalidRequest(f"The {header} header specifying the attributes to be retrieved is either missing or empty")
+        raise InvalidRequest(
+            f"The {header} header, which specifies the attributes to be retrieved, is missing or empty."
+        )
     if not names <= OBJECT_ATTRIBUTES:
         raise invalid_argument(header, text, "Invalid attribute name specified.")
     return names

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from gateway.s3 import errors
+from gateway.s3.acl import HEADER as ACL_HEADER
+from gateway.s3.acl import canned_acl, format_acl
 from gateway.s3.address import percent_decode
 from gateway.s3.dates import parse_http_date
 from gateway.s3.errors import (
@@ -55,21 +57,6 @@ STORAGE_CLASSES = frozenset(
         "AWS_BACKUP_LOW_COST_WARM",
     }
 )
-
-_CANNED_ACLS = frozenset(
-    {
-        "private",
-        "public-read",
-        "public-read-write",
-        "authenticated-read",
-        "aws-exec-read",
-        "bucket-owner-read",
-        "bucket-owner-full-control",
-        "log-delivery-write",
-    }
-)
-# With one owner of all there is, these two say no more than the default does.
-_OFFERED_ACLS = frozenset({"private", "bucket-owner-full-control"})
 
 # Encryption, retention, appends: to drop one of these would promise what is not kept.
 _NOT_OFFERED = (
@@ -136,7 +123,6 @@ def byte_range(request: Request) -> ByteRange | None:
 def object_headers(request: Request) -> ObjectHeaders:
     """Raises MetadataTooLarge, InvalidTag, and InvalidArgument for text that is not UTF-8."""
     check_storage_class(request)
-    check_acl(request)
     standard = {name: value for name in STANDARD_HEADERS if (value := _standard_value(request, name))}
     metadata = {
         name.removeprefix(METADATA_PREFIX): value
@@ -146,7 +132,7 @@ def object_headers(request: Request) -> ObjectHeaders:
     _check_metadata(metadata)
     _check_text(standard.items())
     tags = request.header("x-amz-tagging")
-    return ObjectHeaders(standard, metadata, None if tags is None else parse_tags_header(tags))
+    return ObjectHeaders(standard, metadata, None if tags is None else parse_tags_header(tags), acl(request) or "")
 
 
 def _standard_value(request: Request, name: str) -> str | None:
@@ -179,14 +165,10 @@ def check_storage_class(request: Request) -> None:
         raise InvalidStorageClass(fields={"StorageClassRequested": name})
 
 
-def check_acl(request: Request) -> None:
-    """A canned ACL that grants nobody anything is accepted; NotImplemented for those that do."""
-    name = request.header("x-amz-acl")
-    if not name or name in _OFFERED_ACLS:
-        return
-    if name not in _CANNED_ACLS:
-        raise invalid_argument("x-amz-acl", name)
-    raise errors.NotImplemented(fields={"Header": "x-amz-acl"})
+def acl(request: Request) -> str | None:
+    """x-amz-acl as `format_acl` has it; None where it was not sent."""
+    found = canned_acl(request.header(ACL_HEADER))
+    return None if found is None else format_acl(found)
 
 
 def message(request: Request) -> str | None:

@@ -44,8 +44,9 @@ def parse_payload(request: Request) -> Payload:
     sha256, chunked, signed, trailer = _framing(announced)
     trailer_names = _trailer_names(request) if trailer else ()
     checksums = {} if _completes_upload(request) else checksum_headers(request)
+    sent_length = _length(request, "content-length")  # a malformed one is refused whatever the framing
     return Payload(
-        length=_length(request, "x-amz-decoded-content-length" if chunked else "content-length"),
+        length=_length(request, "x-amz-decoded-content-length") if chunked else sent_length,
         sha256=sha256,
         chunked=chunked,
         signed=signed,

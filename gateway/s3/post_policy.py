@@ -13,7 +13,6 @@ and not in the form, counts as a field. Names of fields and operators are case-i
 
 from __future__ import annotations
 
-import binascii
 import json
 import re
 from base64 import b64decode
@@ -25,6 +24,7 @@ from typing import Any
 from gateway.s3 import sigv2, sigv4
 from gateway.s3.dates import parse_http_date
 from gateway.s3.errors import AccessDenied, AuthorizationQueryParametersError, InvalidArgument, InvalidPolicyDocument
+from gateway.s3.parse_params import invalid_argument
 from gateway.s3.request import wire_bytes
 from gateway.s3.signing_time import is_basic
 
@@ -141,6 +141,12 @@ def _condition(item: Any) -> Condition:
 # ---------------------------------------------------------------- its signature
 
 
+def missing_field(name: str) -> InvalidArgument:
+    """What a form without this field is refused with, or with it behind the file only."""
+    message = f"Bucket POST must contain a field named '{name}'. If it is specified, check the order of the fields."
+    return invalid_argument(name, "", message)
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyClaim:
     """Who a form says its policy was signed by. `date` and `region`: of SigV4's credential, "" in SigV2."""
@@ -174,11 +180,7 @@ def parse_policy_claim(fields: Mapping[str, str]) -> PolicyClaim | None:
         return None
     for name in (POLICY, *(_V4_FIELDS if is_v4 else _V2_FIELDS)):
         if name not in fields:
-            raise InvalidArgument(
-                f"Bucket POST must contain a field named '{name}'. If it is specified, please check the order of the "
-                "fields.",
-                fields={"ArgumentName": name, "ArgumentValue": ""},
-            )
+            raise missing_field(name)
     token = fields.get("x-amz-security-token")
     if not is_v4:
         return PolicyClaim(fields["awsaccesskeyid"], token, fields[POLICY], fields["signature"])

@@ -3,7 +3,7 @@
 A page of 1,000 entries is the gateway's largest computation per answer, so an entry is one
 f-string of escaped text, and a page is joined once. With encoding-type=url all that comes
 from clients (keys, prefixes, delimiters, markers) is percent-encoded: a space is `%20`, `+` is
-`%2B`, and `/` stays. ETags and version ids are hexadecimal and go in as they are.
+`%2B`, and `/` stays; only the first version's prefix does not. ETags and version ids are hexadecimal and go in as they are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gateway.s3 import operations as op
 from gateway.s3.dates import format_iso
 from gateway.s3.render import STORAGE_CLASS, checksum_elements, owner, xml_response
 from gateway.s3.response import Response
-from gateway.s3.xml import document, element, escape, optional
+from gateway.s3.xml import document, element, escape, legible, optional
 
 Encode = Callable[[str], str]
 
@@ -77,7 +77,6 @@ def list_objects(output: op.ListObjectsOutput) -> Response:
     body = document(
         "ListBucketResult",
         element("Name", output.name),
-        f"<Prefix>{encode(request.prefix or '')}</Prefix>",
         head,
         f"<MaxKeys>{request.max_keys}</MaxKeys>",
         _echo("Delimiter", request.delimiter, encode),
@@ -90,14 +89,18 @@ def list_objects(output: op.ListObjectsOutput) -> Response:
 
 
 def _v1_head(output: op.ListObjectsOutput, encode: Encode) -> str:
+    prefix = output.request.prefix or ""
+    # As it is if XML can hold it, whatever the encoding: botocore decodes all of this answer but the prefix.
+    prefix = f"<Prefix>{escape(prefix) if legible(prefix) == prefix else encode(prefix)}</Prefix>"
     marker = f"<Marker>{encode(output.request.marker or '')}</Marker>"
-    return marker + _echo("NextMarker", output.next_marker, encode)
+    return prefix + marker + _echo("NextMarker", output.next_marker, encode)
 
 
 def _v2_head(output: op.ListObjectsOutput, encode: Encode) -> str:
     request = output.request
     return "".join(
         (
+            f"<Prefix>{encode(request.prefix or '')}</Prefix>",
             optional("ContinuationToken", request.continuation_token),
             optional("NextContinuationToken", output.next_continuation_token),
             _echo("StartAfter", request.start_after, encode),

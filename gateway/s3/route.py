@@ -12,16 +12,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from gateway.s3 import (
+    acl,
+    cors,
     errors,
     parse,
+    parse_access,
     parse_multipart,
+    parse_post,
     parse_tags,
     render,
+    render_access,
     render_attributes,
     render_lists,
     render_multipart,
+    sub_resources,
 )
 from gateway.s3.errors import MethodNotAllowed
 from gateway.s3.operations import AnyInput, AnyOutput
@@ -40,22 +47,29 @@ class Level(Enum):
 
 
 class Body(Enum):
-    """What becomes of a request's body: ignored; read whole, at most `max_body`; streamed beside the Input."""
+    """What becomes of a request's body: ignored; read whole, at most `max_body`; streamed beside the Input; a
+    form's fields read and its file streamed."""
 
     NONE = "none"
     XML = "xml"
     STREAM = "stream"
+    FORM = "form"
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation that is offered. `name` is S3's own; handlers are bound by it."""
+    """An operation that is offered. `name` is S3's own; handlers are bound by it.
+
+    `parse` is given the body that was read, b"" where none was; of a form a `parse_post.Form`.
+    `is_public`: whoever asks is answered, signed or not.
+    """
 
     name: str
-    parse: Callable[[Request, bytes], AnyInput]
+    parse: Callable[[Request, Any], AnyInput]
     render: Callable[[AnyOutput], Response]
     body: Body = Body.NONE
     max_body: int = MAX_BYTES
+    is_public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,7 @@ COPY_SOURCE = "x-amz-copy-source"
 
 _SERVICE, _BUCKET, _OBJECT = Level.SERVICE, Level.BUCKET, Level.OBJECT
 
+_PREFLIGHT = Operation("PreflightRequest", parse_access.preflight, render_access.preflight, is_public=True)
 
 _OFFERED: dict[Row, Operation] = {
     Row("GET", _SERVICE): Operation("ListBuckets", parse.list_buckets, render.list_buckets),
@@ -101,6 +116,19 @@ _OFFERED: dict[Row, Operation] = {
     Row("POST", _BUCKET, "delete"): Operation(
         "DeleteObjects", parse.delete_objects, render.delete_objects, Body.XML, parse.MAX_DELETE_BYTES
     ),
+    Row("POST", _BUCKET): Operation("PostObject", parse_post.post_object, render_access.post_object, Body.FORM),
+    # ACLs and CORS
+    Row("GET", _BUCKET, "acl"): Operation("GetBucketAcl", parse.bucket_input, render_access.get_acl),
+    Row("PUT", _BUCKET, "acl"): Operation("PutBucketAcl", parse_access.put_acl, render.empty, Body.XML, acl.MAX_BYTES),
+    Row("GET", _OBJECT, "acl"): Operation("GetObjectAcl", parse.object_version, render_access.get_acl),
+    Row("PUT", _OBJECT, "acl"): Operation("PutObjectAcl", parse_access.put_acl, render.empty, Body.XML, acl.MAX_BYTES),
+    Row("GET", _BUCKET, "cors"): Operation("GetBucketCors", parse.bucket_input, render_access.get_bucket_cors),
+    Row("PUT", _BUCKET, "cors"): Operation(
+        "PutBucketCors", parse_access.put_bucket_cors, render.empty, Body.XML, cors.MAX_BYTES
+    ),
+    Row("DELETE", _BUCKET, "cors"): Operation("DeleteBucketCors", parse.bucket_input, render.empty),
+    Row("OPTIONS", _BUCKET): _PREFLIGHT,
+    Row("OPTIONS", _OBJECT): _PREFLIGHT,
     # attributes and tags
     Row("GET", _OBJECT, "attributes"): Operation(
         "GetObjectAttributes", parse.get_object_attributes, render_attributes.get_object_attributes
@@ -141,29 +169,22 @@ _OFFERED: dict[Row, Operation] = {
     ),
 }
 
+# What can be asked for and deleted, though no bucket has it.
+_ABSENT: dict[Row, Operation] = {
+    Row(method, level, absent.resource): Operation(name, absent.parse, render_access.absent)
+    for level, rows in ((_BUCKET, sub_resources.OF_BUCKETS), (_OBJECT, sub_resources.OF_OBJECTS))
+    for absent in rows
+    for method, name in (("GET", absent.get), ("DELETE", absent.delete))
+    if name
+}
+_OFFERED |= _ABSENT
+
 # S3's names of what is answered with NotImplemented.
 _NOT_OFFERED: dict[Row, str] = {
-    Row("POST", _BUCKET): "PostObject",
-    Row("OPTIONS", _BUCKET): "PreflightRequest",
-    Row("OPTIONS", _OBJECT): "PreflightRequest",
     # who may do what
-    Row("GET", _BUCKET, "acl"): "GetBucketAcl",
-    Row("PUT", _BUCKET, "acl"): "PutBucketAcl",
-    Row("GET", _OBJECT, "acl"): "GetObjectAcl",
-    Row("PUT", _OBJECT, "acl"): "PutObjectAcl",
-    Row("GET", _BUCKET, "policy"): "GetBucketPolicy",
     Row("PUT", _BUCKET, "policy"): "PutBucketPolicy",
-    Row("DELETE", _BUCKET, "policy"): "DeleteBucketPolicy",
-    Row("GET", _BUCKET, "policyStatus"): "GetBucketPolicyStatus",
-    Row("GET", _BUCKET, "publicAccessBlock"): "GetPublicAccessBlock",
     Row("PUT", _BUCKET, "publicAccessBlock"): "PutPublicAccessBlock",
-    Row("DELETE", _BUCKET, "publicAccessBlock"): "DeletePublicAccessBlock",
-    Row("GET", _BUCKET, "ownershipControls"): "GetBucketOwnershipControls",
     Row("PUT", _BUCKET, "ownershipControls"): "PutBucketOwnershipControls",
-    Row("DELETE", _BUCKET, "ownershipControls"): "DeleteBucketOwnershipControls",
-    Row("GET", _BUCKET, "cors"): "GetBucketCors",
-    Row("PUT", _BUCKET, "cors"): "PutBucketCors",
-    Row("DELETE", _BUCKET, "cors"): "DeleteBucketCors",
     Row("GET", _BUCKET, "session"): "CreateSession",
     Row("GET", _BUCKET, "abac"): "GetBucketAbac",
     Row("PUT", _BUCKET, "abac"): "PutBucketAbac",
@@ -171,47 +192,24 @@ _NOT_OFFERED: dict[Row, str] = {
     Row("PUT", _OBJECT, "annotation"): "PutObjectAnnotation",
     Row("DELETE", _OBJECT, "annotation"): "DeleteObjectAnnotation",
     # locks and encryption
-    Row("GET", _BUCKET, "object-lock"): "GetObjectLockConfiguration",
     Row("PUT", _BUCKET, "object-lock"): "PutObjectLockConfiguration",
-    Row("GET", _OBJECT, "legal-hold"): "GetObjectLegalHold",
     Row("PUT", _OBJECT, "legal-hold"): "PutObjectLegalHold",
-    Row("GET", _OBJECT, "retention"): "GetObjectRetention",
     Row("PUT", _OBJECT, "retention"): "PutObjectRetention",
-    Row("GET", _BUCKET, "encryption"): "GetBucketEncryption",
     Row("PUT", _BUCKET, "encryption"): "PutBucketEncryption",
-    Row("DELETE", _BUCKET, "encryption"): "DeleteBucketEncryption",
     Row("PUT", _OBJECT, "encryption"): "UpdateObjectEncryption",
     # what a bucket does by itself
-    Row("GET", _BUCKET, "lifecycle"): "GetBucketLifecycleConfiguration",
     Row("PUT", _BUCKET, "lifecycle"): "PutBucketLifecycleConfiguration",
-    Row("DELETE", _BUCKET, "lifecycle"): "DeleteBucketLifecycle",
-    Row("GET", _BUCKET, "replication"): "GetBucketReplication",
     Row("PUT", _BUCKET, "replication"): "PutBucketReplication",
-    Row("DELETE", _BUCKET, "replication"): "DeleteBucketReplication",
-    Row("GET", _BUCKET, "notification"): "GetBucketNotificationConfiguration",
     Row("PUT", _BUCKET, "notification"): "PutBucketNotificationConfiguration",
-    Row("GET", _BUCKET, "website"): "GetBucketWebsite",
     Row("PUT", _BUCKET, "website"): "PutBucketWebsite",
-    Row("DELETE", _BUCKET, "website"): "DeleteBucketWebsite",
-    Row("GET", _BUCKET, "logging"): "GetBucketLogging",
     Row("PUT", _BUCKET, "logging"): "PutBucketLogging",
-    Row("GET", _BUCKET, "accelerate"): "GetBucketAccelerateConfiguration",
     Row("PUT", _BUCKET, "accelerate"): "PutBucketAccelerateConfiguration",
-    Row("GET", _BUCKET, "requestPayment"): "GetBucketRequestPayment",
     Row("PUT", _BUCKET, "requestPayment"): "PutBucketRequestPayment",
     # reports; without `id`, GET lists them
-    Row("GET", _BUCKET, "analytics"): "GetBucketAnalyticsConfiguration",
     Row("PUT", _BUCKET, "analytics"): "PutBucketAnalyticsConfiguration",
-    Row("DELETE", _BUCKET, "analytics"): "DeleteBucketAnalyticsConfiguration",
-    Row("GET", _BUCKET, "intelligent-tiering"): "GetBucketIntelligentTieringConfiguration",
     Row("PUT", _BUCKET, "intelligent-tiering"): "PutBucketIntelligentTieringConfiguration",
-    Row("DELETE", _BUCKET, "intelligent-tiering"): "DeleteBucketIntelligentTieringConfiguration",
-    Row("GET", _BUCKET, "inventory"): "GetBucketInventoryConfiguration",
     Row("PUT", _BUCKET, "inventory"): "PutBucketInventoryConfiguration",
-    Row("DELETE", _BUCKET, "inventory"): "DeleteBucketInventoryConfiguration",
-    Row("GET", _BUCKET, "metrics"): "GetBucketMetricsConfiguration",
     Row("PUT", _BUCKET, "metrics"): "PutBucketMetricsConfiguration",
-    Row("DELETE", _BUCKET, "metrics"): "DeleteBucketMetricsConfiguration",
     Row("POST", _BUCKET, "metadataConfiguration"): "CreateBucketMetadataConfiguration",
     Row("GET", _BUCKET, "metadataConfiguration"): "GetBucketMetadataConfiguration",
     Row("DELETE", _BUCKET, "metadataConfiguration"): "DeleteBucketMetadataConfiguration",
@@ -231,6 +229,7 @@ _NOT_OFFERED: dict[Row, str] = {
 _RESOURCES = frozenset(row.resource for row in (*_OFFERED, *_NOT_OFFERED)) - {""}
 
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _OFFERED.values()}
+ABSENT = frozenset(operation.name for operation in _ABSENT.values())
 
 
 def route(request: Request) -> Operation:
@@ -262,7 +261,8 @@ def _row(request: Request) -> Row:
         level = Level.BUCKET
     else:
         level = Level.OBJECT
-    resource = _sub_resource(request) if request.params else ""
+    # A preflight is for whatever will be asked next, sub-resource and all.
+    resource = _sub_resource(request) if request.params and request.method != "OPTIONS" else ""
     row = Row(request.method, level, resource)
     if request.method == "PUT" and COPY_SOURCE in request.headers:
         copy = Row(request.method, level, resource, is_copy=True)

@@ -54,6 +54,11 @@ def parse_tagging(body: bytes, most: int = MAX_OBJECT_TAGS) -> dict[str, str]:
     tag_set = parse_xml(body, "Tagging").find("TagSet")
     if tag_set is None:
         raise MalformedXML
+    return read_tags(tag_set, most)
+
+
+def read_tags(tag_set: Element, most: int) -> dict[str, str]:
+    """The tag set that an element's <Tag>s make up; InvalidTag, MalformedXML."""
     return check_tags([_pair(tag) for tag in tag_set.find_all("Tag")], most)
 
 

@@ -8,8 +8,9 @@ dealt with where they are: a thread would cost more than the work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import aclosing
 from typing import ParamSpec, TypeVar
 
 from aiohttp import ClientPayloadError, web
@@ -20,11 +21,13 @@ from gateway.s3.checksums import Verifier
 from gateway.s3.chunked import ChunkedDecoder
 from gateway.s3.errors import (
     IncompleteBody,
+    MalformedPOSTRequest,
     MaxMessageLengthExceeded,
     MissingContentLength,
     RequestTimeout,
     SignatureDoesNotMatch,
 )
+from gateway.s3.multipart_form import FileContent, FormHead
 from gateway.s3.operations import Payload
 from gateway.s3.sigv4 import ChunkSigner
 from gateway.server.wire import Exchange
@@ -45,23 +48,22 @@ class RequestBody:
         exchange: Exchange,
         store: Store,
         threads: Executor,
-        signer: ChunkSigner | None,
         idle_timeout_s: float,
     ) -> None:
         self.received = 0
+        self.signer: ChunkSigner | None = None
         self._exchange = exchange
         self._content = exchange.http.content
         self._store, self._threads = store, threads
-        self._signer = signer
         self._idle_timeout_s = idle_timeout_s
         self._asked = False
+        self._ahead: list[bytes] = []  # received, and not made use of yet
+        self._file: FileContent | None = None
 
     async def receive(self, payload: Payload) -> Received:
         """See `gateway.handlers.context.Body`."""
-        headers = self._exchange.http.headers
-        if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
-            raise MissingContentLength
-        intake = _Intake(payload, self._signer, self._store.stage())
+        self._check_announced()
+        intake = _Intake(_Decoder(payload, self.signer, self._file), self._store.stage())
         try:
             return await self._take_in(intake)
         except BaseException:
@@ -70,12 +72,30 @@ class RequestBody:
 
     async def whole(self, payload: Payload, limit: int) -> bytes:
         """A body that is parsed as one, XML for instance, verified. Raises MaxMessageLengthExceeded."""
-        whole = _Whole(payload, self._signer)
+        whole = _Whole(_Decoder(payload, self.signer))
         async for batch, _ in self._batches():
             whole.take(batch)
             if whole.size > limit:
                 raise MaxMessageLengthExceeded(fields={"MaxMessageLengthBytes": str(limit)})
         return whole.finish()
+
+    async def form(self, boundary: bytes) -> FormHead:
+        """Reads a form up to its file; `receive` goes on with that. Raises S3Error."""
+        self._check_announced()
+        head = FormHead(boundary)
+        async with aclosing(self._batches()) as batches:
+            async for batch, _ in batches:
+                for number, data in enumerate(batch):
+                    if head.feed(data):
+                        self._ahead = [head.rest, *batch[number + 1 :]]
+                        self._file = FileContent(boundary)
+                        return head
+        raise MalformedPOSTRequest
+
+    def _check_announced(self) -> None:
+        headers = self._exchange.http.headers
+        if "Content-Length" not in headers and "Transfer-Encoding" not in headers:
+            raise MissingContentLength
 
     async def skip(self, most: int) -> bool:
         """Reads away what is left, if that is at most `most` bytes and on its way; whether all of it is gone."""
@@ -107,13 +127,13 @@ class RequestBody:
             running.result()
         return await self._in_thread(intake.finish)
 
-    async def _batches(self) -> AsyncIterator[tuple[Sequence[bytes], bool]]:
+    async def _batches(self) -> AsyncGenerator[tuple[Sequence[bytes], bool], None]:
         """The body in batches, each with whether it is the last. Raises IncompleteBody, RequestTimeout."""
         if not self._asked:
             self._asked = True
             self._exchange.send_continue()
-        held: list[bytes] = []
-        size = 0
+        held, self._ahead = self._ahead, []
+        size = _length(held)
         try:
             async with asyncio.timeout(self._idle_timeout_s) as deadline:
                 while data := await self._content.readany():
@@ -138,20 +158,28 @@ class RequestBody:
 class _Decoder:
     """From bytes as sent to verified content, in pieces."""
 
-    def __init__(self, payload: Payload, signer: ChunkSigner | None) -> None:
+    def __init__(self, payload: Payload, signer: ChunkSigner | None, file: FileContent | None = None) -> None:
         self._verifier = Verifier(payload)
+        self._file = file
         if payload.signed and signer is None:
             raise SignatureDoesNotMatch("Signed chunks need a SigV4 signature in the Authorization header.")
         self._chunked = ChunkedDecoder(signer if payload.signed else None, payload.trailer) if payload.chunked else None
 
     def decode(self, batch: Sequence[bytes]) -> Iterator[bytes | memoryview]:
         for data in batch:
-            for piece in (data,) if self._chunked is None else self._chunked.feed(data):
+            for piece in self._unpack(data):
                 self._verifier.update(piece)
                 yield piece
 
+    def _unpack(self, data: bytes) -> Iterable[bytes | memoryview]:
+        if self._chunked is not None:
+            return self._chunked.feed(data)
+        return (data,) if self._file is None else self._file.feed(data)
+
     def finish(self) -> dict[str, str]:
         """The verified checksums. Raises S3Error unless all that was announced holds."""
+        if self._file is not None:
+            self._file.finish()
         if self._chunked is None:
             return self._verifier.finish({})
         self._chunked.finish()
@@ -161,8 +189,8 @@ class _Decoder:
 class _Intake:
     """A body on its way into the store. Used by one thread at a time."""
 
-    def __init__(self, payload: Payload, signer: ChunkSigner | None, stage: Stage) -> None:
-        self._decoder = _Decoder(payload, signer)
+    def __init__(self, decoder: _Decoder, stage: Stage) -> None:
+        self._decoder = decoder
         self._stage = stage
         self.size = 0
 
@@ -182,8 +210,8 @@ class _Intake:
 class _Whole:
     """A small body, kept in memory."""
 
-    def __init__(self, payload: Payload, signer: ChunkSigner | None) -> None:
-        self._decoder = _Decoder(payload, signer)
+    def __init__(self, decoder: _Decoder) -> None:
+        self._decoder = decoder
         self._pieces = bytearray()
 
     @property

@@ -1,4 +1,4 @@
-"""A request's way: address → authenticate → parse → handle → render → send, and whatever can fail on it.
+"""A request's way: address → authenticate → authorise → parse → handle → render → send, and whatever can fail on it.
 
 Every refusal is an S3Error and answered as S3's XML; the unexpected becomes InternalError with the
 request's id, its traceback goes to the log. Once an answer has begun, failing means to cut the connection.
@@ -18,18 +18,23 @@ from typing import Any
 from aiohttp import web
 
 from gateway import metrics
+from gateway.access.principals import Principal
 from gateway.config import Config
+from gateway.handlers.authorise import authorise
 from gateway.handlers.context import Context
+from gateway.handlers.cross_origin import response_headers
 from gateway.handlers.faults import translate
 from gateway.handlers.objects import Download
 from gateway.s3.address import build_request, unaddressed_request
 from gateway.s3.errors import InternalError, S3Error
+from gateway.s3.multipart_form import form_boundary
 from gateway.s3.parse_payload import parse_payload
+from gateway.s3.parse_post import Form, read_form
 from gateway.s3.render import render_error
 from gateway.s3.request import Request
 from gateway.s3.route import Body, Operation, route
 from gateway.server.access_log import AccessLog
-from gateway.server.authenticate import Authenticator, Identity
+from gateway.server.authenticate import Authenticator
 from gateway.server.bodies import RequestBody
 from gateway.server.sending import Sender
 from gateway.server.service import PREFIX, ServiceEndpoints
@@ -40,6 +45,7 @@ Handler = Callable[[Context, Any], Awaitable[Any]]
 
 _log = logging.getLogger(__name__)
 _SKIP_MOST = 1024 * 1024
+_PARSED_HERE = 32 * 1024  # bytes of XML; more keeps the loop for too long
 _ids = itertools.count(secrets.randbits(64))
 
 
@@ -130,13 +136,19 @@ class Pipeline:
 
     async def _carry_out(self, exchange: Exchange, record: _Record) -> None:
         request = record.request
+        body = RequestBody(exchange, self._store, self._threads, self._config.body_idle_timeout_s)
+        if "origin" in request.headers:
+            presumed = self._context(self._authenticator.presume(request), body)
+            exchange.more_headers = await response_headers(presumed, request)
         operation = route(request)
         record.operation = operation.name
-        identity = self._authenticator.identify(request)
-        record.access_key = identity.access_key
-        body = RequestBody(exchange, self._store, self._threads, identity.signer, self._config.body_idle_timeout_s)
+        if operation.is_public:
+            caller = self._authenticator.presume(request)
+        else:
+            identity = self._authenticator.identify(request)
+            caller, record.access_key, body.signer = identity.principal, identity.access_key, identity.signer
         try:
-            await self._run(exchange, request, operation, identity, body)
+            await self._run(exchange, record, operation, caller, body)
         except S3Error:
             if not exchange.has_begun and not await body.skip(_SKIP_MOST):
                 exchange.keep_alive = False
@@ -145,17 +157,31 @@ class Pipeline:
             record.received = body.received
 
     async def _run(
-        self, exchange: Exchange, request: Request, operation: Operation, identity: Identity, body: RequestBody
+        self, exchange: Exchange, record: _Record, operation: Operation, caller: Principal, body: RequestBody
     ) -> None:
-        text = b""
+        request = record.request
+        source: bytes | Form = b""
+        if operation.body is Body.FORM:
+            source = read_form(await body.form(form_boundary(request)))
+            identity = self._authenticator.identify_form(source, request.bucket)
+            caller, record.access_key = identity.principal, identity.access_key
+        context = self._context(caller, body)
+        if not operation.is_public:
+            await authorise(context, operation.name, request.bucket)
         if operation.body is Body.XML:
-            text = await body.whole(parse_payload(request), operation.max_body)
-        context = Context(self._store, self._threads, identity.principal, self._config.region, body)
-        output = await self._handlers[operation.name](context, operation.parse(request, text))
+            source = await body.whole(parse_payload(request), operation.max_body)
+        if isinstance(source, bytes) and len(source) > _PARSED_HERE:
+            parsed = await context.work(operation.parse, request, source)
+        else:
+            parsed = operation.parse(request, source)
+        output = await self._handlers[operation.name](context, parsed)
         if isinstance(output, Download):
             await self._sender.send(exchange, operation.render(output.output), output.segments)
         else:
             exchange.send(operation.render(output))
+
+    def _context(self, caller: Principal, body: RequestBody) -> Context:
+        return Context(self._store, self._threads, caller, self._config.region, body)
 
     async def _refuse(self, exchange: Exchange, record: _Record, error: S3Error) -> None:
         record.error_code = error.code

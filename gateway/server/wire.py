@@ -7,7 +7,7 @@ web.Response costs several times as much as all that a small answer needs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -45,7 +45,7 @@ class Answered:
 class Exchange:
     """One request's connection, for whoever answers it. `sent` counts bytes of the answer's body."""
 
-    __slots__ = ("_head_sent", "http", "keep_alive", "request_id", "sent", "status")
+    __slots__ = ("_head_sent", "http", "keep_alive", "more_headers", "request_id", "sent", "status")
 
     def __init__(self, http: web.BaseRequest, request_id: str) -> None:
         self.http = http
@@ -53,6 +53,7 @@ class Exchange:
         self.keep_alive = http.keep_alive
         self.status = 0
         self.sent = 0
+        self.more_headers: Sequence[tuple[str, str]] = ()  # of whatever the answer will be
         self._head_sent = False
 
     @property
@@ -95,7 +96,7 @@ class Exchange:
 
     async def drain(self) -> None:
         """Waits until the client has taken enough of what was written. Raises a ConnectionError."""
-        await self.http.protocol._drain_helper()
+        await self.http.writer.drain()
 
     def abort(self) -> None:
         """Cuts the connection: after the first byte of a body the only honest way to fail."""
@@ -106,7 +107,7 @@ class Exchange:
     def _head(self, response: Response, length: int | None) -> bytes:
         self.status = response.status
         lines = [_STATUS_LINES[response.status]]
-        headers = response.headers
+        headers = [*response.headers, *self.more_headers] if self.more_headers else response.headers
         lines += [f"{name}: {value}\r\n" for name, value in headers]
         if length is not None and response.status not in _BODILESS and not _names_length(headers):
             lines.append(f"Content-Length: {length}\r\n")

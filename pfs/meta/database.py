@@ -32,9 +32,9 @@ Row = tuple[Any, ...]
 
 _BUSY_TIMEOUT_MS = 60_000
 _SQLITE_PRAGMAS = (
+    f"busy_timeout={_BUSY_TIMEOUT_MS}",
     "journal_mode=WAL",
     "synchronous=FULL",
-    f"busy_timeout={_BUSY_TIMEOUT_MS}",
     "cache_size=-65536",
     "mmap_size=1073741824",
     "temp_store=MEMORY",

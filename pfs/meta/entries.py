@@ -59,9 +59,7 @@ _PAGE_LIVE_END = _page(_current, _below_end)
 _PAGE_AT = _page(_visible)
 _PAGE_AT_END = _page(_visible, _below_end)
 _versions = select(*_columns).where(_E.timeline_id == bindparam("timeline"), _upto, _E.seq > bindparam("above"))
-_versions_from = (
-    _versions.where(_E.key >= bindparam("first")).order_by(_E.key, _E.seq.desc()).limit(bindparam("limit"))
-)
+_versions_from = _versions.where(_E.key >= bindparam("first")).order_by(_E.key, _E.seq.desc()).limit(bindparam("limit"))
 _VERSIONS = Statement(_versions_from)
 _VERSIONS_END = Statement(_versions_from.where(_below_end))
 _VERSIONS_OF_KEY = Statement(

@@ -12,7 +12,7 @@ import importlib.resources
 import re
 from typing import TYPE_CHECKING
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from pfs.errors import BadRecord
 from pfs.meta.database import Database, translated_errors
@@ -33,21 +33,21 @@ def head() -> str:
 def upgrade(database: Database) -> None:
     """Creates or upgrades the tables; does nothing where they are current. Atomic, and safe
     against a second process that does the same. A database from a newer version is refused."""
-    with translated_errors():
-        current = _current(database)
+    # Locked from the first connection on: to give a new SQLite file its write-ahead log does not wait for others.
+    with translated_errors(), database.exclusive(), database.engine.connect() as conn:
+        current = _current(conn)
         if current == head():
             return
         if current is not None and current > head():
             raise BadRecord("database", f"its schema {current} comes from a newer version than this one ({head()})")
-        _run_steps(database)
+        _run_steps(database, conn)
 
 
-def _current(database: Database) -> str | None:
-    with database.engine.connect() as conn:
-        if not inspect(conn).has_table("alembic_version"):
-            return None
-        found: str | None = conn.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        return found
+def _current(conn: Connection) -> str | None:
+    if not inspect(conn).has_table("alembic_version"):
+        return None
+    found: str | None = conn.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 def alembic_config() -> Config:
@@ -60,15 +60,14 @@ def alembic_config() -> Config:
     return config
 
 
-def _run_steps(database: Database) -> None:
+def _run_steps(database: Database, conn: Connection) -> None:
     from alembic import command
 
+    # connections are in autocommit mode, so that the transaction is begun by hand
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if database.is_sqlite else "BEGIN")
+    if not database.is_sqlite:
+        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({database.WRITER_LOCK})")
     config = alembic_config()
-    with database.exclusive(), database.engine.connect() as conn:
-        # connections are in autocommit mode, so that the transaction is begun by hand
-        conn.exec_driver_sql("BEGIN IMMEDIATE" if database.is_sqlite else "BEGIN")
-        if not database.is_sqlite:
-            conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({database.WRITER_LOCK})")
-        config.attributes["connection"] = conn
-        command.upgrade(config, "head")
-        conn.commit()
+    config.attributes["connection"] = conn
+    command.upgrade(config, "head")
+    conn.commit()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, exists, insert, select
 
-from pfs.meta.database import Connection, Statement
-from pfs.meta.tables import branch_settings, entry_settings
+from pfs.errors import BadRecord
+from pfs.meta.database import Connection, Row, Statement
+from pfs.meta.tables import branch_settings, commits, entries, entry_settings
 from pfs.model import CommitId, canonical_json
 
 _B, _E = branch_settings.c, entry_settings.c
@@ -27,6 +28,12 @@ _INSERT_OF_ENTRY = Statement(
         key=bindparam("version_key"), commit_id=bindparam("commit"), settings=bindparam("text")
     )
 )
+_version = (
+    exists()
+    .where(commits.c.id == _E.commit_id)
+    .where(entries.c.timeline_id == commits.c.timeline_id, entries.c.key == _E.key, entries.c.seq == commits.c.seq)
+)
+_STRAY = Statement(select(_E.key, _E.commit_id).where(~_version).order_by(_E.key, _E.commit_id))
 
 
 def branch_setting(conn: Connection, branch_id: int, name: str) -> str | None:
@@ -56,13 +63,18 @@ def set_entry_setting(conn: Connection, key: bytes, commit_id: CommitId, name: s
 def insert_entry_settings(conn: Connection, key: bytes, commit_id: CommitId, settings: Mapping[str, str]) -> None:
     """The settings of a version that has none yet."""
     if settings:
-        conn.run(
-            _INSERT_OF_ENTRY, version_key=key, commit=bytes.fromhex(commit_id), text=canonical_json(settings)
-        )
-
+        conn.run(_INSERT_OF_ENTRY, version_key=key, commit=bytes.fromhex(commit_id), text=canonical_json(settings))
 
 
 def load_settings(text: str) -> Mapping[str, str]:
-    """What a row of `entry_settings` says."""
-    settings: dict[str, str] = json.loads(text)
+    """What a row of `entry_settings` says. Raises BadRecord."""
+    try:
+        settings: dict[str, str] = json.loads(text)
+    except ValueError as exc:
+        raise BadRecord("settings", str(exc)) from exc
     return settings
+
+
+def stray_settings(conn: Connection) -> Sequence[Row]:
+    """(key, commit id) of settings whose version is not there."""
+    return conn.all(_STRAY)

@@ -71,16 +71,17 @@ class Pip:
 
 @dataclass(frozen=True)
 class Npm:
-    """A Node package, and others of the same version, in node_modules/. Needs node and npm."""
+    """A Node package, and `also` more, in node_modules/; `name` names the folder. Needs node and npm."""
 
     name: str
     version: str
-    packages: tuple[str, ...]
+    package: str
+    also: tuple[str, ...] = ()
 
     def make(self, folder: Path) -> None:
         _run("node", "--version")
         npm = ["npm", "install", "--prefix", folder, "--no-save", "--no-audit", "--no-fund", "--ignore-scripts"]
-        _run(*npm, *(f"{package}@{self.version}" for package in self.packages))
+        _run(*npm, f"{self.package}@{self.version}", *self.also)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class Aws:
 
     def __init__(self, executable: Path, server: Server, home: Path) -> None:
         self.executable = executable
+        self.endpoint = server.url
         config = home / "config"
         config.write_text(f"[default]\nregion = {server.region}\noutput = json\ns3 =\n  addressing_style = path\n")
         self.environment = clean_environment(
@@ -34,7 +35,6 @@ class Aws:
             AWS_SHARED_CREDENTIALS_FILE=str(home / "none"),
             AWS_ACCESS_KEY_ID=server.access_key,
             AWS_SECRET_ACCESS_KEY=server.secret_key,
-            AWS_ENDPOINT_URL=server.url,
             AWS_EC2_METADATA_DISABLED="true",
             AWS_MAX_ATTEMPTS="1",
         )
@@ -44,7 +44,7 @@ class Aws:
     def run(
         self, *arguments: str | Path, stdin: bytes = b"", environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        command = [self.executable, *arguments]
+        command = [self.executable, "--endpoint-url", self.endpoint, *arguments]
         settings = {**self.environment, **(environment or {})}
         return subprocess.run(command, input=stdin, env=settings, capture_output=True, timeout=120, check=False)
 

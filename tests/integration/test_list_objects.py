@@ -151,12 +151,14 @@ def test_a_made_up_continuation_token_is_refused(s3: Any, bucket: str) -> None:
 
 def test_url_encoding_covers_keys_prefixes_and_what_is_echoed(s3: Any, raw: Raw, bucket: str) -> None:
     fill(s3, bucket, "a b+c/ü/1", "a b+c/\x01")
-    listing = raw.request("GET", f"/{bucket}?encoding-type=url&prefix=a%20b%2B&delimiter=%C3%BC").xml
+    query = "list-type=2&encoding-type=url&prefix=a%20b%2B&delimiter=%C3%BC"
+    listing = raw.request("GET", f"/{bucket}?{query}").xml
     assert listing["EncodingType"] == "url"
     assert listing["Prefix"] == "a%20b%2B"
     assert listing["Delimiter"] == "%C3%BC"
     assert listing["Contents"]["Key"] == "a%20b%2Bc/%01"
     assert listing["CommonPrefixes"]["Prefix"] == "a%20b%2Bc/%C3%BC"
+    assert raw.request("GET", f"/{bucket}?{query.removeprefix('list-type=2&')}").xml["Prefix"] == "a b+"
 
 
 def test_v2_names_owners_only_when_asked_to(s3: Any, bucket: str) -> None:

@@ -139,6 +139,30 @@ def test_a_key_comes_back_after_its_deletion(main: Checkout) -> None:
     assert [entry.is_marker for entry, _ in main.versions()] == [False, True, False]
 
 
+def test_a_listing_of_the_head_never_meets_what_was_deleted(main: Checkout) -> None:
+    """A marker stays open only where it hides something further down."""
+
+    def open_markers() -> int:
+        with main.store._database.connection() as conn:
+            rows = conn.raw.execute("SELECT 1 FROM entries WHERE kind = 1 AND until_seq IS NULL").fetchall()
+        return len(rows)
+
+    main.put_all("a", "b", "c")
+    for key in ("a", "b", "b", "never"):
+        main.delete(key)
+    dev = main.fork("dev")
+    for key in ("a", "b", "never", "either"):
+        dev.delete(key)
+    assert open_markers() == 0
+    dev.delete("c")
+    dev.delete("c")
+    assert open_markers() == 1
+    top = dev.fork("top")
+    top.delete("c")
+    assert open_markers() == 1
+    assert (main.keys(), dev.keys(), top.keys()) == (["c"], [], [])
+
+
 # ---------------------------------------------------------------- restoring
 
 

@@ -87,6 +87,7 @@ def test_a_new_branch_shares_nothing_but_the_root(main: Checkout) -> None:
     assert new.head() == main.store.resolve(main.branch, "HEAD^").id
     new.put("b")
     assert (main.keys(), new.keys()) == (["a"], ["b"])
+    assert len(new.view().levels) == 1
 
 
 def test_a_fork_is_refused_where_it_can_not_start(main: Checkout) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from pfs import Entry, GuardRefused, NoSuchBranch, Put, StoreConfig, inline, open_store
+from pfs import BadRecord, Entry, GuardRefused, NoSuchBranch, Put, StoreConfig, inline, open_store
 from tests.stores import PROJECT, Checkout
 
 
@@ -13,7 +15,9 @@ def entry(branch: Checkout, key: str, rev: str | None = None) -> Entry:
 
 
 def put_with(branch: Checkout, key: str, **settings: str) -> Entry:
-    return branch._only(branch.commit(Put(key, inline(b"x"), settings=settings)))
+    (result,) = branch.commit(Put(key, inline(b"x"), settings=settings)).results
+    assert isinstance(result, Entry)
+    return result
 
 
 def assign(branch: Checkout, version: Entry, name: str, value: str | None) -> None:
@@ -33,6 +37,14 @@ def test_a_branch_setting_is_kept_replaced_and_taken_away(main: Checkout) -> Non
     store.set_branch_setting(branch, "tags", None).result()
     store.set_branch_setting(branch, "tags", None).result()
     assert store.branch_setting(branch, "tags") is None
+
+
+def test_a_branch_begins_with_the_settings_that_it_is_given(main: Checkout) -> None:
+    store = main.store
+    made = store.create_branch(
+        PROJECT, "images", "dev", label="dev.images", author="ann", settings={"tags": "t"}
+    ).result()
+    assert (store.branch_setting(made, "tags"), store.branch_setting(made, "cors")) == ("t", None)
 
 
 def test_a_branch_setting_is_that_branchs_own(main: Checkout) -> None:
@@ -158,6 +170,24 @@ def test_a_refused_put_leaves_no_settings(main: Checkout) -> None:
     main.commit(Put("k", inline(b"x"), guard=refuse, settings={"tags": "t"}), Put("other", inline(b"x")))
     main.put("k")
     assert entry(main, "k").settings == {}
+
+
+def test_fsck_finds_settings_of_what_is_not_there(main: Checkout) -> None:
+    put = put_with(main, "k", tags="t")
+    main.store.flatten(main.fork("dev").branch)
+    assign(main, replace(put, key="stray"), "tags", "t")
+    (problem,) = main.store.fsck().problems
+    assert (problem.kind, problem.subject) == ("settings", repr(b"stray"))
+
+
+def test_a_record_that_can_not_be_read_is_corruption(main: Checkout) -> None:
+    main.put("k")
+    put_with(main, "k", tags="t")
+    with main.store._database.transaction() as conn:
+        conn.script("UPDATE entry_settings SET settings = '{'")
+    with pytest.raises(BadRecord):
+        entry(main, "k")
+    assert entry(main, "k", "HEAD^").settings == {}
 
 
 def test_settings_can_not_be_set_through_a_branch_that_is_gone(main: Checkout) -> None:

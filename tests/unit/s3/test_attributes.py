@@ -137,6 +137,13 @@ def test_objects_and_buckets_have_limits_of_their_own() -> None:
         parse_tags.put_object_tagging(ask("PUT", "/b/k?tagging"), many(11))
 
 
+def test_a_bucket_may_be_created_with_tags() -> None:
+    body = (
+        b"<CreateBucketConfiguration><Tags><Tag><Key>k</Key><Value>v</Value></Tag></Tags></CreateBucketConfiguration>"
+    )
+    assert parse.create_bucket(ask("PUT", "/b"), body) == op.CreateBucketInput("b", tags={"k": "v"})
+
+
 def test_tags_are_given_back() -> None:
     response = render_attributes.get_tagging(op.GetTaggingOutput({"a": "<&>", "b": ""}, "v"))
     assert as_client("GetObjectTagging", response) == {

@@ -53,7 +53,7 @@ def test_create_bucket_with_a_location() -> None:
     "headers",
     [
         {"x-amz-bucket-object-lock-enabled": "true"},
-        {"x-amz-acl": "public-read"},
+        {"x-amz-acl": "log-delivery-write"},
         {"x-amz-grant-read": "id=1"},
     ],
 )
@@ -65,6 +65,12 @@ def test_create_bucket_promises_nothing_that_is_not_offered(headers: dict[str, s
 def test_create_bucket_without_a_lock() -> None:
     request = ask("PUT", "/b", {"x-amz-bucket-object-lock-enabled": "false", "x-amz-acl": "private"})
     assert parse.create_bucket(request, b"") == op.CreateBucketInput("b")
+
+
+@pytest.mark.parametrize("body", [b"", document("CreateBucketConfiguration")])
+def test_create_bucket_with_an_acl(body: bytes) -> None:
+    request = ask("PUT", "/b", x_amz_acl="authenticated-read")
+    assert parse.create_bucket(request, body) == op.CreateBucketInput("b", acl="AUTHENTICATED_USERS:READ")
 
 
 def test_bucket_input() -> None:

@@ -165,11 +165,16 @@ def test_storage_class() -> None:
         object_headers(put({"x-amz-storage-class": "COLD"}))
 
 
+def test_a_canned_acl() -> None:
+    assert object_headers(put({"x-amz-acl": "private"})).acl == ""
+    assert object_headers(put({"x-amz-acl": "public-read"})).acl == "ALL_USERS:READ"
+
+
 @pytest.mark.parametrize(
     ("acl", "error"),
-    [("public-read", NotImplemented), ("authenticated-read", NotImplemented), ("public-ready", InvalidArgument)],
+    [("aws-exec-read", NotImplemented), ("log-delivery-write", NotImplemented), ("public-ready", InvalidArgument)],
 )
-def test_acls_that_grant_something_are_not_offered(acl: str, error: type[Exception]) -> None:
+def test_acls_that_are_not_offered(acl: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         object_headers(put({"x-amz-acl": acl}))
 

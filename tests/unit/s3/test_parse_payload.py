@@ -154,3 +154,15 @@ def test_checksum_type() -> None:
     assert checksum_type(put({"x-amz-checksum-type": "full_object"})) == "FULL_OBJECT"
     with pytest.raises(InvalidRequest):
         checksum_type(put({"x-amz-checksum-type": "PARTIAL"}))
+
+
+@pytest.mark.parametrize("text", ["", "-1", "abc"])
+def test_a_malformed_content_length_is_refused_also_beside_chunks(text: str) -> None:
+    headers = {
+        "content-length": text,
+        "transfer-encoding": "chunked",
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "x-amz-decoded-content-length": "5",
+    }
+    with pytest.raises(InvalidArgument):
+        parse_payload(put(headers))

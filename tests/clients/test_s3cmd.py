@@ -1,0 +1,102 @@
+"""s3cmd, which takes an ETag without a hyphen for an MD5 and checks every transfer against it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.client import Client, Command, environment
+from tests.clients.install import Pip
+from tests.integration.server import Server
+
+CLIENT = Client(
+    "s3cmd",
+    "put, get, cp, mv, info, del; sync with its MD5 check; multipart, resumed with --upload-id",
+    Pip("s3cmd", "2.4.0"),
+)
+MIB = 1024 * 1024
+LARGE = os.urandom(12 * MIB + 5)
+
+pytestmark = pytest.mark.quick
+
+
+@pytest.fixture
+def s3cmd(client: Path, server: Server, tmp_path: Path) -> Command:
+    address = server.url.partition("://")[2]
+    settings = {
+        "access_key": server.access_key,
+        "secret_key": server.secret_key,
+        "bucket_location": server.region,
+        "host_base": address,
+        "host_bucket": address,  # no %(bucket)s in it: path style
+        "use_https": bool(server.certificate),
+        "ca_certs_file": server.certificate.path if server.certificate else "",
+        "multipart_chunk_size_mb": 5,
+        "progress_meter": False,
+    }
+    config = tmp_path / "s3cfg"
+    config.write_text("[default]\n" + "".join(f"{name} = {value}\n" for name, value in settings.items()))
+    return Command([client / "bin" / "s3cmd", "--config", config], environment(server, tmp_path))
+
+
+def test_put_get_and_what_it_tells(s3cmd: Command, s3: Any, bucket: str, tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"content")
+    assert "ERROR" not in s3cmd("put", tmp_path / "f", f"s3://{bucket}/dir/a +ü")
+    assert "s3cmd-attrs" in s3.head_object(Bucket=bucket, Key="dir/a +ü")["Metadata"]
+    s3cmd("get", f"s3://{bucket}/dir/a +ü", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"content"
+    assert f"s3://{bucket}/dir/a +ü" in s3cmd("ls", "--recursive", f"s3://{bucket}")
+    told = s3cmd("info", f"s3://{bucket}/dir/a +ü")
+    assert "File size: 7" in told
+    assert "FULL_CONTROL" in told
+
+
+def test_cp_mv_and_del(s3cmd: Command, s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="a", Body=b"v")
+    s3cmd("cp", f"s3://{bucket}/a", f"s3://{bucket}/b")
+    s3cmd("mv", f"s3://{bucket}/a", f"s3://{bucket}/c")
+    assert [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["b", "c"]
+    s3cmd("del", "--recursive", "--force", f"s3://{bucket}")
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_a_multipart_put_and_its_get(s3cmd: Command, s3: Any, bucket: str, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(LARGE)
+    s3cmd("put", tmp_path / "large", f"s3://{bucket}/large")
+    assert s3.head_object(Bucket=bucket, Key="large")["ETag"].endswith('-3"')
+    s3cmd("get", f"s3://{bucket}/large", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == LARGE
+
+
+def test_an_upload_that_broke_off_is_resumed(s3cmd: Command, s3: Any, bucket: str, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(LARGE)
+    upload = {"Bucket": bucket, "Key": "large"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+    s3.upload_part(**upload, PartNumber=1, Body=LARGE[: 5 * MIB])
+    assert upload["UploadId"] in s3cmd("multipart", f"s3://{bucket}")
+    assert "\t1\t" in s3cmd("listmp", f"s3://{bucket}/large", upload["UploadId"])
+    s3cmd("put", "--upload-id", upload["UploadId"], tmp_path / "large", f"s3://{bucket}/large")
+    assert s3.get_object(Bucket=bucket, Key="large")["Body"].read() == LARGE
+    assert upload["UploadId"] not in s3cmd("multipart", f"s3://{bucket}")
+
+
+def test_sync_sees_a_change_by_its_md5_alone(s3cmd: Command, s3: Any, bucket: str, tmp_path: Path) -> None:
+    local, back = tmp_path / "local", tmp_path / "back"
+    local.mkdir()
+    back.mkdir()
+    for name in ("a", "b"):
+        (local / name).write_bytes(b"one")
+    s3cmd("sync", f"{local}/", f"s3://{bucket}/tree/")
+    commits = len(s3.list_object_versions(Bucket=bucket)["Versions"])
+    s3cmd("sync", f"{local}/", f"s3://{bucket}/tree/")
+    assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == commits
+    (local / "a").write_bytes(b"two")
+    s3cmd("sync", f"{local}/", f"s3://{bucket}/tree/")
+    assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == commits + 1
+    (local / "b").unlink()
+    s3cmd("sync", "--delete-removed", f"{local}/", f"s3://{bucket}/tree/")
+    s3cmd("sync", f"s3://{bucket}/tree/", f"{back}/")
+    assert {path.name: path.read_bytes() for path in back.iterdir()} == {"a": b"two"}

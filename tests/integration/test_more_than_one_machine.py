@@ -1,0 +1,86 @@
+"""Gateways that share nothing but PostgreSQL and an object store: each sees at once what another wrote."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.stores import PostgreSQL
+
+from .server import Server, running
+
+LARGE = bytes(range(256)) * 4096  # above the inline threshold
+
+
+@pytest.fixture
+def pair(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[tuple[Server, Server]]:
+    """Two gateways with folders of their own, as on two machines."""
+    objects = tmp_path / "objects"
+    objects.mkdir()
+    options = ("--database-url", postgresql.new_database(), "--blob-url", objects.as_uri())
+    with ExitStack() as stack:
+        first, second = (
+            stack.enter_context(running(Server(tmp_path / name, options=options, workers=1))) for name in "ab"
+        )
+        yield first, second
+
+
+def test_what_one_wrote_the_other_reads(pair: tuple[Server, Server]) -> None:
+    one, other = (server.client() for server in pair)
+    one.create_bucket(Bucket="shared")
+    one.put_object(Bucket="shared", Key="k", Body=b"small")
+    other.put_object(Bucket="shared", Key="k", Body=LARGE)
+    assert one.get_object(Bucket="shared", Key="k")["Body"].read() == LARGE
+    assert one.get_object(Bucket="shared", Key="k", Range="bytes=1000-300000")["Body"].read() == LARGE[1000:300001]
+    assert other.get_object(Bucket="shared", Key="k", VersionId="HEAD^")["Body"].read() == b"small"
+    assert [found["Key"] for found in one.list_objects_v2(Bucket="shared")["Contents"]] == ["k"]
+    assert len(other.list_object_versions(Bucket="shared")["Versions"]) == 2
+
+
+def test_an_upload_begun_at_one_is_completed_at_the_other(pair: tuple[Server, Server]) -> None:
+    one, other = (server.client() for server in pair)
+    one.create_bucket(Bucket="shared")
+    which = {"Bucket": "shared", "Key": "k"}
+    which["UploadId"] = one.create_multipart_upload(**which)["UploadId"]
+    body = LARGE * 6
+    etags = [
+        client.upload_part(**which, PartNumber=number, Body=body)["ETag"]
+        for number, client in enumerate((one, other), start=1)
+    ]
+    parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
+    other.complete_multipart_upload(**which, MultipartUpload={"Parts": parts})
+    assert one.get_object(Bucket="shared", Key="k")["Body"].read() == body * 2
+
+
+def test_of_racing_creators_one_wins(pair: tuple[Server, Server]) -> None:
+    clients = [server.client() for server in pair]
+    clients[0].create_bucket(Bucket="shared")
+
+    def race(key: str) -> list[str]:
+        outcomes: list[str] = []
+
+        def put(client: Any) -> None:
+            try:
+                client.put_object(Bucket="shared", Key=key, Body=b"mine", IfNoneMatch="*")
+                outcomes.append("won")
+            except ClientError as exc:
+                outcomes.append(exc.response["Error"]["Code"])
+
+        _together([lambda client=client: put(client) for client in clients])
+        return sorted(outcomes)
+
+    assert [race(f"k{number}") for number in range(10)] == [["PreconditionFailed", "won"]] * 10
+
+
+def _together(calls: list[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
