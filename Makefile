@@ -48,8 +48,8 @@ conformance: $(VENV)/.dev ## run ceph's s3-tests from a checkout: make conforman
 	$(BIN)/python tests/conformance/run.py --suite "$(S3TESTS_DIR)" $(ARGS)
 	$(BIN)/python tests/conformance/run.py --suite "$(S3TESTS_DIR)" --tls $(ARGS)
 
-clients: $(VENV)/.dev ## run the tests that drive outside S3 clients
-	$(BIN)/pytest tests/integration -k "aws" $(ARGS)
+clients: $(VENV)/.dev ## install outside S3 clients and use them, over http and TLS (ARGS='-m built': rclone from source)
+	$(BIN)/pytest tests/clients -n 2 --timeout 900 $(ARGS)
 
 # ---------------------------------------------------------------- the environment
 

@@ -124,6 +124,7 @@ def _through_library(table: Table, options: Options, few: Path, large: Path, man
     count = options.pick(5000, 500)
     with _opened(few) as small_one, _opened(large) as large_one:
         say("library reads")
+        _reads(*large_one, many, 2 * many)  # as in a process that has served for a while, its pages are mapped
         rates = in_turn(
             options.rounds,
             {"large": partial(_reads, *large_one, many, count), "few": partial(_reads, *small_one, _FEW, count)},

@@ -8,8 +8,6 @@ longer asked. Work is done in small transactions: writers are held up for one ba
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pfs.commits.transaction import Transaction
 from pfs.listing import visible_after
 from pfs.meta import entries, refs
@@ -29,7 +27,7 @@ def copy_batch(tx: Transaction, timelines: Timelines, timeline_id: int, after: b
         key = entry.key.encode()
         first = entries.first_seq(tx.conn, timeline_id, key)
         if first != line.fork_seq:
-            entries.insert_entry(tx.conn, timeline_id, key, replace(entry, seq=line.fork_seq), first)
+            entries.insert_entry(tx.conn, timeline_id, key, entry._replace(seq=line.fork_seq), first)
     if len(inherited) == BATCH:
         return inherited[-1].key.encode()
     refs.set_flat(tx.conn, timeline_id)

@@ -7,7 +7,7 @@ hashed as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from blake3 import blake3
@@ -173,11 +173,12 @@ def _check_copies(conn: Connection, timelines: Timelines, line: Timeline, report
         for entry in inherited:
             copy = entries.latest(conn, line.id, entry.key.encode(), line.fork_seq)
             found += copy is not None
-            if (copy is None and line.flat) or (copy is not None and replace(copy, seq=entry.seq, settings={}) != entry):
+            as_inherited = copy._replace(seq=entry.seq, settings=entry.settings) == entry if copy else not line.flat
+            if not as_inherited:
                 report.found("copy", repr(entry.key), f"timeline {line.id} does not hold it as it inherits it")
         after = inherited[-1].key.encode() + b"\0"
     if found != held:
-        report.found("copy", f"timeline {line.id}", f"{held - found} of its copies are of keys that it does not inherit")
+        report.found("copy", f"timeline {line.id}", f"{held - found} of its copies are of nothing that it inherits")
 
 
 def _check_content(conn: Connection, key: bytes, digest: Digest, layout: int, report: Report) -> None:

@@ -6,15 +6,18 @@ past everything below it, so that a page costs O(its rows and prefixes), not O(k
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 
 from pfs.meta import entries
 from pfs.meta.database import Connection
-from pfs.model import CommitId, Entry, Level, Listing, VersionListing, View
+from pfs.model import MARKER, CommitId, Entry, Level, Listing, VersionListing, View
 from pfs.timelines import Timelines
 
-_FIRST_BATCH = 128
+_SMALL_BATCH, _LARGE_BATCH = 32, 128
+_key = attrgetter("key")  # which sorts as its UTF-8 bytes do
 
 
 def successor(prefix: bytes) -> bytes:
@@ -28,7 +31,8 @@ def list_keys(conn: Connection, view: View, prefix: str, delimiter: str, after: 
         return Listing((), (), None)
     first = _first(prefix, delimiter, after)
     end = successor(prefix.encode()) if prefix else None
-    scan = _Scan([_Rows(_keys_of(conn, level, end), (first, None), limit + 1) for level in view.levels])
+    levels = [_keys_of(conn, level, end) for level in view.levels]
+    scan = _Scan(levels, (first, None), limit + 1, folds=bool(delimiter))
     fold = _Folded(prefix, delimiter)
     found: list[Entry] = []
     for entry in scan.visible():
@@ -40,13 +44,13 @@ def list_keys(conn: Connection, view: View, prefix: str, delimiter: str, after: 
             fold.last = entry.key
         else:
             fold.add(folded)
-            scan.seek(successor(folded.encode()))
+            scan.pass_over(folded)
     return Listing(found, fold.prefixes, None)
 
 
 def visible_after(conn: Connection, levels: Sequence[Level], first: bytes, limit: int) -> Sequence[Entry]:
     """Up to `limit` visible entries of these levels from key `first` on."""
-    scan = _Scan([_Rows(_keys_of(conn, level, None), (first, None), limit + 1) for level in levels])
+    scan = _Scan([_keys_of(conn, level, None) for level in levels], (first, None), limit, folds=False)
     return list(itertools.islice(scan.visible(), limit))
 
 
@@ -71,8 +75,8 @@ def list_versions(
     if after_seq is not None and after_key.startswith(prefix):
         start = (after_key.encode(), after_seq)
     end = successor(prefix.encode()) if prefix else None
-    lines = _version_levels(conn, timelines, view)
-    scan = _Scan([_Rows(_versions_of(conn, level, above, end), start, limit + 1) for level, above in lines])
+    levels = [_versions_of(conn, level, above, end) for level, above in _version_levels(conn, timelines, view)]
+    scan = _Scan(levels, start, limit + 1, folds=bool(delimiter))
     fold = _Folded(prefix, delimiter)
     found: list[tuple[Entry, bool]] = []
     newest = after_key if after_seq is not None else None
@@ -85,7 +89,7 @@ def list_versions(
             newest = fold.last = entry.key
         else:
             fold.add(folded)
-            scan.seek(successor(folded.encode()))
+            scan.pass_over(folded)
     return VersionListing(found, fold.prefixes, None)
 
 
@@ -161,60 +165,27 @@ def _version_levels(conn: Connection, timelines: Timelines, view: View) -> Itera
             yield Level(line.id, upto), line.fork_seq
 
 
-class _Rows:
-    """One level's rows in order, read in batches; a seek within the batch at hand costs nothing."""
-
-    def __init__(self, fetch: _Fetch, start: _Position, page: int) -> None:
-        self._fetch = fetch
-        self._next: _Position | None = start
-        self._page, self._size = page, min(page, _FIRST_BATCH)
-        self._batch: Sequence[Entry] = ()
-        self._at = 0
-
-    def peek(self) -> Entry | None:
-        if self._at == len(self._batch) and self._next is not None:
-            self._batch, self._at = self._fetch(*self._next, self._size), 0
-            last = self._batch[-1] if len(self._batch) == self._size else None
-            self._next = None if last is None else (last.key.encode(), last.seq)
-            self._size = self._page  # most pages hold few rows, or all that they may
-        return self._batch[self._at] if self._at < len(self._batch) else None
-
-    def advance(self) -> None:
-        self._at += 1
-
-    def seek(self, first: bytes) -> None:
-        """Moves on to the first row at or behind `first`; never backwards."""
-        while self._at < len(self._batch):
-            if self._batch[self._at].key.encode() >= first:
-                return
-            self._at += 1
-        if self._next is not None and self._next[0] < first:
-            self._next, self._size = (first, None), min(self._page, _FIRST_BATCH)
-
-
 class _Scan:
-    """Several levels' rows merged: by key, newest first."""
+    """Several levels' rows merged: by key, newest first. They are read in batches that grow.
 
-    def __init__(self, levels: Sequence[_Rows]) -> None:
-        self._levels = levels
+    `page` is how many rows the page can hold; `fetches` are the levels', the nearest to the head first.
+    """
 
-    def seek(self, first: bytes) -> None:
-        for level in self._levels:
-            level.seek(first)
+    def __init__(self, fetches: Sequence[_Fetch], start: _Position, page: int, *, folds: bool) -> None:
+        self._fetches, self._start, self._page, self._folds = fetches, start, page, folds
+        self._first_size = page if len(fetches) == 1 and not folds else min(page, _SMALL_BATCH)
+        self._passed: str | tuple[()] = ()  # no key begins with one of none
+
+    def pass_over(self, prefix: str) -> None:
+        """Leaves out what follows of the keys with this prefix, which the last row had."""
+        self._passed = prefix
 
     def all(self) -> Iterator[Entry]:
-        """Every row."""
-        if len(self._levels) == 1:
-            level = self._levels[0]
-            while (entry := level.peek()) is not None:
-                level.advance()
-                yield entry
-            return
-        while heads := [(level, entry) for level in self._levels if (entry := level.peek()) is not None]:
-            # of one key's rows, those of the level nearer to the head come first: they are newer
-            level, entry = min(heads, key=lambda head: head[1].key.encode())
-            level.advance()
-            yield entry
+        """Every row that is not passed over."""
+        levels = [self._rows(fetch) for fetch in self._fetches]
+        # of one key's rows, those of the level nearer to the head come first: they are newer
+        rows = levels[0] if len(levels) == 1 else heapq.merge(*levels, key=_key)
+        return (row for row in rows if not row.key.startswith(self._passed)) if self._folds else rows
 
     def visible(self) -> Iterator[Entry]:
         """For each key the row of the nearest level, where that is no marker."""
@@ -222,5 +193,20 @@ class _Scan:
         for entry in self.all():
             if entry.key != decided:
                 decided = entry.key
-                if not entry.is_marker:
+                if entry.kind != MARKER:
                     yield entry
+
+    def _rows(self, fetch: _Fetch) -> Iterator[Entry]:
+        position, size, left = self._start, self._first_size, self._page
+        while True:
+            batch = fetch(*position, size)
+            yield from batch
+            if len(batch) < size:
+                return
+            left -= size
+            last = batch[-1]
+            if last.key.startswith(self._passed):
+                assert isinstance(self._passed, str)
+                position, size = (successor(self._passed.encode()), None), min(self._page, _SMALL_BATCH)
+            else:
+                position, size = (last.key.encode(), last.seq), min(4 * size, max(left, _LARGE_BATCH))

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NewType
+from types import MappingProxyType
+from typing import Any, NamedTuple, NewType
 
 CommitId = NewType("CommitId", str)
 """64 lower-case hex digits: the BLAKE3 digest of the commit's canonical bytes."""
@@ -110,14 +111,18 @@ class Content:
     pending: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
+
+
+class Entry(NamedTuple):
     """What a key holds at a commit. `commit_id` wrote it, at `time_us`.
 
     `etag` is `<64 hex>-<parts>`. `attrs` and `checksums` are canonical JSON of the
     caller's making ("" for none); the store keeps and hashes them, and reads neither.
     `settings` lie beside the history (see `Store.set_entry_setting`): they are the version's own wherever
     it shows, a fork included, and are told by `Store.entry` and `Store.read`; a listing leaves them out.
+
+    A tuple, since a page of a listing makes a thousand of them.
     """
 
     key: str
@@ -131,7 +136,7 @@ class Entry:
     checksums: str
     commit_id: CommitId
     time_us: int
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = NO_SETTINGS
 
     @property
     def is_marker(self) -> bool:

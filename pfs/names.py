@@ -1,7 +1,7 @@
 """Legal repo, branch and key names. Pure.
 
-    name = [a-z0-9] ( [a-z0-9-]* [a-z0-9] )?     at most 63 characters
-    key  = 1 to 1,024 bytes of UTF-8, any characters
+name = [a-z0-9] ( [a-z0-9-]* [a-z0-9] )?     at most 63 characters
+key  = 1 to 1,024 bytes of UTF-8, any characters
 """
 
 from __future__ import annotations

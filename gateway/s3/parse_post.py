@@ -24,9 +24,23 @@ from gateway.s3.tags import parse_tagging
 _FOLDERS = re.compile(r".*[/\\]", re.DOTALL)
 _SUCCESS = {"200": 200, "201": 201, "204": 204}
 
-# What signs the form or is in S3's headers only by its likeness to them.
-_HEADERS = (*STANDARD_HEADERS, "content-md5", "x-amz-storage-class", "x-caret-message")
-_HEADER_PREFIXES = ("x-amz-meta-", "x-amz-checksum-", "x-amz-sdk-checksum-", "x-amz-server-side-", "x-amz-object-lock-")
+# Fields that are headers of a PUT. All others of S3's headers tell of the transfer, which is the form's affair.
+_HEADERS = (
+    *STANDARD_HEADERS,
+    "content-md5",
+    "x-amz-acl",
+    "x-amz-storage-class",
+    "x-amz-tagging",
+    "x-caret-message",
+)
+_HEADER_PREFIXES = (
+    "x-amz-meta-",
+    "x-amz-checksum-",
+    "x-amz-sdk-checksum-",
+    "x-amz-grant-",
+    "x-amz-object-lock-",
+    "x-amz-server-side-",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,7 @@ _IN_TIMELINE = Statement(
     .limit(bindparam("limit"))
 )
 _MERGE_PARENTS = Statement(
-    select(_P.parent_id)
-    .where(_P.timeline_id == bindparam("timeline"), _P.seq == bindparam("seq"))
-    .order_by(_P.number)
+    select(_P.parent_id).where(_P.timeline_id == bindparam("timeline"), _P.seq == bindparam("seq")).order_by(_P.number)
 )
 _INSERT = Statement(
     insert(commits).values(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, or_, select, update
@@ -28,6 +27,7 @@ _columns = (
     _E.commit_id,
     _E.time_us,
 )
+_WIDTH = len(_columns)
 _this_key = (_E.timeline_id == bindparam("timeline"), _E.key == bindparam("key"))
 _current = _E.until_seq.is_(None)
 _upto = _E.seq <= bindparam("seq")
@@ -106,7 +106,7 @@ def live(conn: Connection, level: Level, key: bytes) -> Entry | None:
         row = conn.one(_LIVE, timeline=level.timeline_id, key=key)
     else:
         row = conn.one(_LATEST, timeline=level.timeline_id, key=key, seq=level.seq)
-    return _entry_with_settings(row) if row else None
+    return _entry(row) if row else None
 
 
 def live_with_data(conn: Connection, level: Level, key: bytes) -> tuple[Entry, bytes | None] | None:
@@ -115,13 +115,13 @@ def live_with_data(conn: Connection, level: Level, key: bytes) -> tuple[Entry, b
         row = conn.one(_LIVE_DATA, timeline=level.timeline_id, key=key)
     else:
         row = conn.one(_LATEST_DATA, timeline=level.timeline_id, key=key, seq=level.seq)
-    return (_entry_with_settings(row), row[-1]) if row else None
+    return (_entry(row), row[-1]) if row else None
 
 
 def latest(conn: Connection, timeline_id: int, key: bytes, seq: int) -> Entry | None:
     """The key's latest version in the timeline at or before `seq`, be it a marker."""
     row = conn.one(_LATEST, timeline=timeline_id, key=key, seq=seq)
-    return _entry_with_settings(row) if row else None
+    return _entry(row) if row else None
 
 
 def page(conn: Connection, level: Level, first: bytes, end: bytes | None, limit: int) -> Sequence[Entry]:
@@ -203,30 +203,17 @@ def marker(key: str, seq: int, commit_id: CommitId, time_us: int) -> Entry:
     return Entry(key, seq, MARKER, 0, Digest(b""), 0, "", "", "", commit_id, time_us)
 
 
-def _entry_with_settings(row: Row) -> Entry:
-    entry = _entry(row)
-    return entry if row[11] is None else replace(entry, settings=load_settings(row[11]))
-
-
 def _entry(row: Row) -> Entry:
+    """Of a row of `_one`: the version with its settings."""
+    (entry,) = _entries((row[:_WIDTH],))
+    return entry if row[_WIDTH] is None else entry._replace(settings=load_settings(row[_WIDTH]))
+
+
+def _entries(rows: Iterable[Row]) -> list[Entry]:
     try:
-        key = row[0].decode()
+        return [
+            Entry(key.decode(), seq, kind, size, digest, layout, etag, attrs, checksums, commit_id.hex(), time_us)
+            for key, seq, kind, size, digest, layout, etag, attrs, checksums, commit_id, time_us in rows
+        ]
     except UnicodeDecodeError as exc:
-        raise BadRecord("entries", f"the key {row[0]!r} is not UTF-8") from exc
-    return Entry(
-        key,
-        row[1],
-        row[2],
-        row[3],
-        row[4],
-        row[5],
-        row[6],
-        row[7],
-        row[8],
-        CommitId(row[9].hex()),
-        row[10],
-    )
-
-
-def _entries(rows: Sequence[Row]) -> Sequence[Entry]:
-    return [_entry(row) for row in rows]
+        raise BadRecord("entries", f"the key {exc.object!r} is not UTF-8") from exc

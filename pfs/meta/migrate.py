@@ -52,7 +52,7 @@ def _current(conn: Connection) -> str | None:
 
 def alembic_config() -> Config:
     """Where alembic finds the steps."""
-    from alembic.config import Config
+    from alembic.config import Config  # noqa: PLC0415 -- see the module
 
     config = Config()
     config.set_main_option("script_location", str(importlib.resources.files("migrations")))
@@ -61,7 +61,7 @@ def alembic_config() -> Config:
 
 
 def _run_steps(database: Database, conn: Connection) -> None:
-    from alembic import command
+    from alembic import command  # noqa: PLC0415 -- see the module
 
     # connections are in autocommit mode, so that the transaction is begun by hand
     conn.exec_driver_sql("BEGIN IMMEDIATE" if database.is_sqlite else "BEGIN")

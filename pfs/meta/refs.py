@@ -72,9 +72,7 @@ _DELETE_BRANCH = Statement(update(branches).where(_B.id == bindparam("branch")).
 _DELETE_REPO = Statement(update(repos).where(_R.id == bindparam("repo")).values(deleted_us=bindparam("now")))
 _timeline_columns = (_T.id, _T.uid, _T.repo_id, _T.parent_id, _T.fork_seq, _T.flat)
 _TIMELINE = Statement(select(*_timeline_columns).where(_T.id == bindparam("id")))
-_ROOT_TIMELINE = Statement(
-    select(*_timeline_columns).where(_T.repo_id == bindparam("repo_id"), _T.parent_id.is_(None))
-)
+_ROOT_TIMELINE = Statement(select(*_timeline_columns).where(_T.repo_id == bindparam("repo_id"), _T.parent_id.is_(None)))
 _TIMELINES_OF_REPO = Statement(select(*_timeline_columns).where(_T.repo_id == bindparam("repo_id")).order_by(_T.id))
 _SET_FLAT = Statement(update(timelines).where(_T.id == bindparam("timeline")).values(flat=1))
 
@@ -136,9 +134,7 @@ def all_repos(conn: Connection) -> Sequence[Repo]:
     return [Repo(*row) for row in conn.all(_ALL_REPOS)]
 
 
-def insert_repo(
-    conn: Connection, *, uid: bytes, project: str, name: str, default_branch: str, created_us: int
-) -> int:
+def insert_repo(conn: Connection, *, uid: bytes, project: str, name: str, default_branch: str, created_us: int) -> int:
     return _new_id(
         conn.one(
             _INSERT_REPO, uid=uid, project=project, name=name, default_branch=default_branch, created_us=created_us
@@ -171,9 +167,7 @@ def insert_branch(
 
 
 def insert_timeline(conn: Connection, *, uid: bytes, repo_id: int, parent_id: int | None, fork_seq: int) -> int:
-    return _new_id(
-        conn.one(_INSERT_TIMELINE, uid=uid, repo_id=repo_id, parent_id=parent_id, fork_seq=fork_seq, flat=0)
-    )
+    return _new_id(conn.one(_INSERT_TIMELINE, uid=uid, repo_id=repo_id, parent_id=parent_id, fork_seq=fork_seq, flat=0))
 
 
 def move_head(conn: Connection, branch_id: int, seq: int) -> None:

@@ -83,7 +83,7 @@ class AwsCliTests:
         aws.api("copy-object", "--bucket", bucket, "--key", "k", "--copy-source", source)
         assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"one"
         assert len(aws.api("list-object-versions", "--bucket", bucket)["Versions"]) == 3
-        unknown = ["--bucket", bucket, "--key", "k", "--version-id", "HEAD~9", tmp_path / "none"]
+        unknown = ("--bucket", bucket, "--key", "k", "--version-id", "HEAD~9", tmp_path / "none")
         assert "NoSuchVersion" in aws.refused("s3api", "get-object", *unknown)
 
     def test_a_presigned_link(self, aws: Aws, server: Server, bucket: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.install import Recipe, Unavailable, install
+from tests.clients.table import Row
 from tests.integration.server import REPOSITORY, Server, clean_environment
 
 
@@ -27,17 +28,16 @@ class Client:
     required: bool = True
 
     @property
-    def version(self) -> str:
-        return self.recipe.version
+    def row(self) -> Row:
+        return Row(self.name, self.recipe.version, self.does)
 
     def installed(self) -> Path:
         """Its folder. Where it cannot be installed the test skips; in CI it fails."""
         try:
             return install(self.recipe)
         except Unavailable as exc:
-            if self.required and os.environ.get("CI") == "true":
-                pytest.fail(f"{self.name} {self.version} cannot be installed: {exc}")
-            pytest.skip(f"{self.name} {self.version} cannot be installed: {exc}")
+            end = pytest.fail if self.required and os.environ.get("CI") == "true" else pytest.skip
+            end(f"{self.name} {self.recipe.version} cannot be installed: {exc}")
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ def environment(server: Server, home: Path, **more: str) -> dict[str, str]:
     """What the AWS tools and SDKs agree upon, and nothing of the machine's own settings."""
     return clean_environment(
         HOME=str(home),
+        AWS_ENDPOINT_URL=server.url,
         AWS_ACCESS_KEY_ID=server.access_key,
         AWS_SECRET_ACCESS_KEY=server.secret_key,
         AWS_REGION=server.region,
@@ -92,6 +93,6 @@ def environment(server: Server, home: Path, **more: str) -> dict[str, str]:
 def run_program(name: str, python: Path, server: Server, bucket: str, home: Path, **more: str) -> str:
     """Runs `tests.clients.programs.<name>` with a client's own Python: what it printed, if all went well."""
     certificate = str(server.certificate.path) if server.certificate else ""
-    settings = environment(server, home, ENDPOINT=server.url, CA_FILE=certificate, BUCKET=bucket, **more)
+    settings = environment(server, home, CA_FILE=certificate, BUCKET=bucket, **more)
     settings["PYTHONPATH"] = str(REPOSITORY)
     return Command([python, "-m", f"tests.clients.programs.{name}"], settings)()

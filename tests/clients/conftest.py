@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.clients.client import Client
-from tests.clients.table import Run, render
+from tests.clients.table import Row, Run, render
 from tests.integration.server import Server
 
 HERE = Path(__file__).parent
@@ -77,15 +77,15 @@ def _label(item: pytest.Item) -> None:
     """Writes into an item's reports, which pytest-xdist brings home, the row and column that it counts for."""
     client, call = _client_of(item), getattr(item, "callspec", None)
     if client is not None and call is not None and "server" in call.params:
-        item.user_properties.append(("client", [client.name, client.version, client.does, call.params["server"]]))
+        item.user_properties.append(("client", [*client.row, call.params["server"]]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for category in terminalreporter.stats.values() for report in category]
     runs = [
-        Run(*value, outcome=report.outcome, phase=report.when, seconds=report.duration)
-        for outcome in ("passed", "failed", "error", "skipped", "")
-        for report in terminalreporter.stats.get(outcome, [])
-        for name, value in getattr(report, "user_properties", [])
+        Run(Row(*row), scheme, report.outcome, report.when, report.duration)
+        for report in reports
+        for name, (*row, scheme) in getattr(report, "user_properties", [])
         if name == "client"
     ]
     if runs:

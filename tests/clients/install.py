@@ -65,7 +65,7 @@ class Pip:
 
     def make(self, folder: Path) -> None:
         _run(sys.executable, "-m", "venv", folder)
-        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = (folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         _run(*pip, f"{self.name}=={self.version}", *self.also)
 
 
@@ -80,7 +80,7 @@ class Npm:
 
     def make(self, folder: Path) -> None:
         _run("node", "--version")
-        npm = ["npm", "install", "--prefix", folder, "--no-save", "--no-audit", "--no-fund", "--ignore-scripts"]
+        npm = ("npm", "install", "--prefix", folder, "--no-save", "--no-audit", "--no-fund", "--ignore-scripts")
         _run(*npm, f"{self.package}@{self.version}", *self.also)
 
 

@@ -21,7 +21,7 @@ def rclone_for(executable: Path, server: Server, home: Path) -> Command:
         f"endpoint = {server.url}\nregion = {server.region}\n"
         f"upload_cutoff = {5 * MIB}\nchunk_size = {5 * MIB}\n"
     )
-    trusted = ["--ca-cert", server.certificate.path] if server.certificate else []
+    trusted = ("--ca-cert", server.certificate.path) if server.certificate else ()
     return Command([executable, "--config", config, "--retries", "1", *trusted], environment(server, home))
 
 

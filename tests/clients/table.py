@@ -1,21 +1,25 @@
-"""The table that `make clients` ends with: one row a client, what it did, over http and over TLS."""
+"""The table of clients: as `make clients` ends with it, and as the README has it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 SCHEMES = ("http", "tls")
-_HEAD = ("client", "version", "http", "TLS", "what was done", "seconds")
+
+
+class Row(NamedTuple):
+    client: str
+    version: str
+    does: str
 
 
 @dataclass(frozen=True)
 class Run:
     """The report of one phase of one test: `phase` is setup, call or teardown, `outcome` pytest's."""
 
-    client: str
-    version: str
-    does: str
+    row: Row
     scheme: str
     outcome: str
     phase: str
@@ -24,19 +28,21 @@ class Run:
 
 def render(runs: Sequence[Run]) -> str:
     """Seconds are those of the tests alone, without installing."""
-    clients = dict.fromkeys((run.client, run.version, run.does) for run in runs)
-    rows = [_HEAD, *(_row(*client, [run for run in runs if run.client == client[0]]) for client in sorted(clients))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([lines[0], *lines[1:]])
-
-
-def _row(name: str, version: str, does: str, runs: Sequence[Run]) -> tuple[str, ...]:
-    seconds = sum(run.seconds for run in runs if run.phase == "call")
-    return (name, version, *(_verdict([run for run in runs if run.scheme == scheme]) for scheme in SCHEMES), does,
-            f"{seconds:.1f}")
+    lines: list[tuple[str, ...]] = [("client", "version", "http", "TLS", "what was done", "seconds")]
+    for row in sorted({run.row for run in runs}):
+        own = [run for run in runs if run.row == row]
+        verdicts = (_verdict([run for run in own if run.scheme == scheme]) for scheme in SCHEMES)
+        seconds = sum(run.seconds for run in own if run.phase == "call")
+        lines.append((row.client, row.version, *verdicts, row.does, f"{seconds:.1f}"))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def _verdict(runs: Sequence[Run]) -> str:
     outcomes = {run.outcome for run in runs if run.phase == "call" or run.outcome != "passed"}
     return next((verdict for verdict in ("failed", "skipped", "passed") if verdict in outcomes), "-")
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    lines = (f"| {row.client} | {row.version} | ✓ | ✓ | {row.does} |" for row in sorted(rows))
+    return "\n".join(["| client | version | http | TLS | what its test does |", "|---|---|---|---|---|", *lines])

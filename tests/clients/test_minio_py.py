@@ -10,7 +10,9 @@ from tests.clients.client import Client, run_program
 from tests.clients.install import Pip
 from tests.integration.server import Server
 
-CLIENT = Client("minio-py", "put, get, fput, fget, compose, tags, links, versions, remove_objects", Pip("minio", "7.2.20"))
+CLIENT = Client(
+    "minio-py", "put, get, fput, fget, compose, tags, links, versions, remove_objects", Pip("minio", "7.2.20")
+)
 
 pytestmark = pytest.mark.quick
 

@@ -22,7 +22,7 @@ CLIENT = Client(
 
 @pytest.fixture
 def restic(client: Path, server: Server, tmp_path: Path) -> Command:
-    trusted = ["--cacert", server.certificate.path] if server.certificate else []
+    trusted = ("--cacert", server.certificate.path) if server.certificate else ()
     settings = environment(server, tmp_path, RESTIC_PASSWORD="correct horse", RESTIC_CACHE_DIR=str(tmp_path / "cache"))
     return Command([client / "root/usr/bin/restic", *trusted], settings)
 

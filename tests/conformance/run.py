@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -37,17 +37,27 @@ class Unusable(Exception):
 # ---------------------------------------------------------------- what to run
 
 
+PARALLEL = "parallel"
+# Runs of pytest, and what botocore is told in each. Over TLS it makes a trailer of a PUT's checksum, and of an
+# empty Content-Length header (which is what a `plain` test is about) a chunked body without one.
+RUNS: Mapping[str, Mapping[str, str]] = {
+    PARALLEL: {},
+    "alone": {},
+    "plain": {"AWS_REQUEST_CHECKSUM_CALCULATION": "when_required"},
+}
+
+
 @dataclass(frozen=True)
 class Test:
     name: str
     area: str
-    alone: bool  # disturbed by other buckets of its account
+    run: str  # which of `RUNS` it is part of
 
 
 def read_tests(listed: str) -> list[Test]:
     """The tests of one list, `in` or `in-access`."""
     rows = (line.split("\t") for line in (HERE / "tests.txt").read_text().splitlines() if not line.startswith("#"))
-    return [Test(name, area, "alone" in notes) for name, area, group, *notes in rows if group == listed]
+    return [Test(name, area, "".join(notes) or PARALLEL) for name, area, group, *notes in rows if group == listed]
 
 
 def find_files(suite: Path) -> dict[str, Path]:
@@ -156,7 +166,7 @@ class Run:
     folder: Path
     keyword: str | None
 
-    def outcomes(self, label: str, node_ids: list[str], processes: int) -> dict[str, str]:
+    def outcomes(self, label: str, node_ids: list[str], processes: int, settings: Mapping[str, str]) -> dict[str, str]:
         """Function → "" when it passed, else why not, on one line."""
         if not node_ids:
             return {}
@@ -168,7 +178,7 @@ class Run:
             *(("-n", str(processes)) if processes > 1 else ()),
             *(("-k", self.keyword) if self.keyword else ()),
         ]
-        environment = clean_environment(S3TEST_CONF=str(self.config), PYTHONDONTWRITEBYTECODE="1")
+        environment = clean_environment(S3TEST_CONF=str(self.config), PYTHONDONTWRITEBYTECODE="1", **settings)
         with (self.folder / f"{label}.log").open("w") as log:
             subprocess.run(command, cwd=self.suite, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
         if not report.exists():
@@ -252,10 +262,10 @@ def conformance(options: argparse.Namespace, folder: Path) -> int:
     run = Run(python, suite, folder / "s3tests.conf", folder, options.keyword)
     with running(server):
         write_suite_config(run.config, server)
-        outcomes = run.outcomes(
-            "parallel", node_ids(files, (test for test in tests if not test.alone)), options.processes
-        )
-        outcomes |= run.outcomes("alone", node_ids(files, (test for test in tests if test.alone)), 1)
+        outcomes: dict[str, str] = {}
+        for label, environment in RUNS.items():
+            chosen = node_ids(files, (test for test in tests if test.run == label))
+            outcomes |= run.outcomes(label, chosen, options.processes if label == PARALLEL else 1, environment)
     return judge(options, tests, outcomes)
 
 

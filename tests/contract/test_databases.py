@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -60,12 +61,15 @@ def test_a_transaction_is_seen_when_it_is_done_and_whole(database: Database) -> 
 
 
 def test_a_broken_transaction_leaves_nothing(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.transaction() as conn:
-        contents.insert_blob(conn, blob(1), b"1")
-        raise ZeroDivisionError
-    with pytest.raises(NoSuchBranch), database.transaction() as conn:
-        contents.insert_blob(conn, blob(2), b"2")
-        raise NoSuchBranch("", "")
+    def break_with(error: Exception, number: int) -> None:
+        with database.transaction() as conn:
+            contents.insert_blob(conn, blob(number), b"")
+            raise error
+
+    with pytest.raises(ZeroDivisionError):
+        break_with(ZeroDivisionError(), 1)
+    with pytest.raises(NoSuchBranch):
+        break_with(NoSuchBranch("", ""), 2)
     assert not found(database, 1)
     assert not found(database, 2)
     with database.transaction() as conn:
@@ -110,14 +114,8 @@ def test_writers_exclude_each_other_across_opened_databases(
                 with lock:
                     inside -= 1
 
-    threads = [
-        threading.Thread(target=write, args=(through, number))
-        for number, through in enumerate((database, other, database, other))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, (database, other, database, other), range(4)))
     other.close()
     assert worst == 1
     assert all(found(database, number * 100 + step) for number in range(4) for step in range(5))
@@ -141,9 +139,7 @@ def test_bytes_and_wide_numbers_come_back(database: Database) -> None:
     with database.transaction() as conn:
         contents.insert_blob(conn, blob(1), data)
         contents.insert_blob(conn, blob(2), b"")
-        repo = refs.insert_repo(
-            conn, uid=b"\0\xff", project=PROJECT, name="n", default_branch="main", created_us=LAST
-        )
+        repo = refs.insert_repo(conn, uid=b"\0\xff", project=PROJECT, name="n", default_branch="main", created_us=LAST)
     with database.connection() as conn:
         assert contents.find_blob(conn, blob(1)) == (blob(1), data)
         assert contents.find_blob(conn, blob(2)) == (blob(2), b"")
@@ -238,9 +234,7 @@ def test_processes_lose_no_update(config: StoreConfig) -> None:
     main = Checkout.create(store, "images")
     main.put("count", b"0")
     arguments = [str(config.data), config.database_url or "", "20"]
-    processes = [
-        subprocess.Popen([sys.executable, "-m", "tests.contract.counting", *arguments]) for _ in range(2)
-    ]
+    processes = [subprocess.Popen([sys.executable, "-m", "tests.contract.counting", *arguments]) for _ in range(2)]
     assert [process.wait(60) for process in processes] == [0, 0]
     assert main.get("count") == b"40"
     assert store.resolve(main.branch, "HEAD").seq == 41

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from pfs import Delete, Entry, Put, StoreConfig, open_store
+from pfs import Change, Delete, Entry, Put, StoreConfig, open_store
 from tests.stores import AUTHOR, PROJECT, Checkout
 
 SIZES = (0, 100, 5_000, 60_000, 200_000)  # inside the database, and as files
@@ -25,7 +25,7 @@ def write(main: Checkout, writer: int) -> None:
         key, data = f"{writer}/{number % 7}", os.urandom(SIZES[number % len(SIZES)])
         stage = main.store.stage()
         stage.write(data)
-        changes = [Put(key, stage.finish()), Delete(f"{writer}/deleted")]
+        changes: list[Change] = [Put(key, stage.finish()), Delete(f"{writer}/deleted")]
         entry = main.store.commit(main.branch, changes, author=AUTHOR).result().results[0]
         assert isinstance(entry, Entry)
         os.write(1, f"{entry.commit_id} {key} {blake3(data).hexdigest()}\n".encode())

@@ -14,6 +14,7 @@ from .awscli import Aws
 from .raw import Raw
 from .server import Server, running
 
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts a gateway for one test alone, which may stop or kill it: `serve(workers=1)`."""

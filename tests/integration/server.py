@@ -31,7 +31,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Certificate:
-    """A self-signed certificate for localhost. It is trusted by name, and is no CA: rustls takes none for a server's."""
+    """A self-signed certificate for localhost. It is marked as no authority's, or rustls would refuse it."""
 
     path: Path
     key: Path

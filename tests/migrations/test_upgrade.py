@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +132,7 @@ def test_a_newer_database_is_refused_and_left_alone(url: str, tmp_path: Path) ->
     database.close()
 
 
-def test_a_step_that_breaks_leaves_the_database_as_it_was(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_step_that_breaks_leaves_the_database_as_it_was(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     create, made = Operations.create_table, []
 
     def break_half_way(self: Operations, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -153,21 +152,15 @@ def test_a_step_that_breaks_leaves_the_database_as_it_was(
 
 
 def test_two_processes_may_make_it_at_once(url: str, tmp_path: Path) -> None:
-    failures: list[BaseException] = []
     barrier = threading.Barrier(4)
 
-    def make() -> None:
+    def make(_: int) -> str | None:
         database = Database(url, tmp_path / "write.lock")
         barrier.wait()
-        try:
-            upgrade(database)
-        except BaseException as exc:
-            failures.append(exc)
+        upgrade(database)
+        found = stamp(database)
         database.close()
+        return found
 
-    threads = [threading.Thread(target=make) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(make, range(4))) == [migrate.head()] * 4

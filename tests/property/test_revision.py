@@ -16,7 +16,7 @@ ids = st.from_regex(r"[0-9a-f]{4,64}", fullmatch=True)
 numbers = st.integers(0, 999_999_999)
 steps = st.lists(st.builds(Parent, numbers) | st.builds(Ancestor, numbers), max_size=5).map(tuple)
 zones = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-times = st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=zones)
+times = st.datetimes(datetime.min.replace(year=2), datetime.max.replace(year=9998), timezones=zones)
 revisions = st.builds(Revision, st.none() | names | ids, st.none() | times.map(lambda t: t.astimezone(UTC)), steps)
 
 
@@ -29,10 +29,9 @@ def test_every_revision_reads_back(revision: Revision) -> None:
 def test_text_is_refused_or_has_one_meaning(text: str) -> None:
     try:
         revision = parse_revision(text)
-    except InvalidRevision as refused:
-        assert refused.rev == text
-    else:
-        assert parse_revision(format_revision(revision)) == revision
+    except InvalidRevision:
+        return
+    assert parse_revision(format_revision(revision)) == revision
 
 
 @given(times, steps)
@@ -79,12 +78,14 @@ def test_spellings(text: str, revision: Revision) -> None:
         "a-", "a_b", "a.b", "a..b", "a:b", "HEAD~1234567890", "@{", "@{}", "@}", "@x", "@@", "@{now}", "@{1}",
         "@2026-13-01", "@2026-11-20T25:00:00Z", "@2026-11-20\n", "main@2026-11-20", "HEAD^@{2026-11-20}",
         "@{2026-11-20", "@{2026-11-20}}", "main@{2026-11-20}@{2026-11-20}", "@0000-01-01", "é", "\ud800",
-        "HEAD^٣", "@٢٠٢٦-11-20", "ab" * 32 + "a", "a" * 65, "HEAD" + "^" * 300, "\0", "HEAD\0", "@9999-12-31T23:59:59-23:00",
+        "HEAD^٣", "@٢٠٢٦-11-20", "ab" * 32 + "a", "a" * 65, "HEAD" + "^" * 300, "\0", "HEAD\0",
+        "@9999-12-31T23:59:59-23:00",
     ],
 )  # fmt: skip
 def test_what_is_no_revision(text: str) -> None:
-    with pytest.raises(InvalidRevision):
+    with pytest.raises(InvalidRevision) as refused:
         parse_revision(text)
+    assert refused.value.rev == text
 
 
 @given(st.text(max_size=80))

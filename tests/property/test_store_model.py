@@ -247,4 +247,5 @@ TestHistories.settings = settings(max_examples=40, stateful_step_count=25)
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flatten, "BATCH", 2)
-    monkeypatch.setattr("pfs.listing._FIRST_BATCH", 2)
+    monkeypatch.setattr("pfs.listing._SMALL_BATCH", 2)
+    monkeypatch.setattr("pfs.listing._LARGE_BATCH", 2)

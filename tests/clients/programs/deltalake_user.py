@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from tests.clients.programs.given import BUCKET, ENDPOINT
+from tests.clients.programs.given import BUCKET
 
 TABLE = f"s3://{BUCKET}/table"
-OPTIONS = {"AWS_ENDPOINT_URL": ENDPOINT, "AWS_ALLOW_HTTP": "true", "conditional_put": "etag"}
+OPTIONS = {"AWS_ALLOW_HTTP": "true", "conditional_put": "etag"}
 WRITERS, ROUNDS = 6, 5
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-ENDPOINT = os.environ["ENDPOINT"]
+ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
 SCHEME, _, HOST = ENDPOINT.partition("://")
 CA_FILE = os.environ["CA_FILE"] or None
 ACCESS_KEY = os.environ["AWS_ACCESS_KEY_ID"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
+import ssl
 import tempfile
 import urllib.request
 from datetime import timedelta
 from pathlib import Path
-import ssl
 
 import urllib3
 from minio import Minio

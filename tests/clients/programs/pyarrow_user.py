@@ -45,7 +45,7 @@ def files(s3: fs.S3FileSystem) -> None:
     s3.move(f"{BUCKET}/copy", f"{BUCKET}/moved")
     with s3.open_input_stream(f"{BUCKET}/moved") as stream:
         assert stream.read() == LARGE
-        assert stream.metadata()[b"Content-Type"] == b"text/x-own", stream.metadata()
+        assert stream.metadata()["Content-Type"] == b"text/x-own"
 
 
 def folders(s3: fs.S3FileSystem) -> None:
@@ -70,7 +70,11 @@ def folders(s3: fs.S3FileSystem) -> None:
 def dataset(s3: fs.S3FileSystem) -> None:
     table = pa.table({"year": [2024, 2025, 2025, 2026], "value": [1.0, 2.0, 3.0, 4.0]})
     ds.write_dataset(
-        table, f"{BUCKET}/table", filesystem=s3, format="parquet", partitioning=["year"],
+        table,
+        f"{BUCKET}/table",
+        filesystem=s3,
+        format="parquet",
+        partitioning=["year"],
         existing_data_behavior="delete_matching",
     )
     read = ds.dataset(f"{BUCKET}/table", filesystem=s3, format="parquet", partitioning=["year"])

@@ -8,12 +8,12 @@ from typing import Any
 
 import s3fs
 
-from tests.clients.programs.given import BUCKET, CA_FILE, ENDPOINT, LARGE, MIB, SMALL
+from tests.clients.programs.given import BUCKET, CA_FILE, LARGE, MIB, SMALL
 
 
 def filesystem(**options: Any) -> Any:
-    trusted = {"verify": CA_FILE} if CA_FILE else {}
-    return s3fs.S3FileSystem(endpoint_url=ENDPOINT, client_kwargs=trusted, skip_instance_cache=True, **options)
+    trusted = {"client_kwargs": {"verify": CA_FILE}} if CA_FILE else {}
+    return s3fs.S3FileSystem(**trusted, **options)
 
 
 def files(fs: Any) -> None:

@@ -172,17 +172,10 @@ def test_writes_go_on_between_batches(main: Checkout, monkeypatch: pytest.Monkey
     top = deep(main, 3)[-1]
     plain, flattened = top.fork("plain"), top.fork("flat")
     copy, after = batches(flattened), None
-    script = iter(
-        [
-            lambda c: c.put("k0", b"new"), lambda c: c.delete("k9"), lambda c: c.delete("k5"),
-            lambda c: c.put("k5", b"back"), lambda c: c.delete("k0"), lambda c: c.put("zz"), lambda c: c.delete("zz"),
-            lambda c: c.delete("k2"), lambda c: c.put("k9", b"back"), lambda c: c.delete("k9"), lambda c: c.delete("k9"),
-        ]
-    )  # fmt: skip
     done = False
-    for step in script:
-        step(plain)
-        step(flattened)
+    for change in "+k0 -k9 -k5 +k5 -k0 +zz -zz -k2 +k9 -k9 -k9".split():
+        for checkout in (plain, flattened):
+            checkout.put(change[1:], b"new") if change[0] == "+" else checkout.delete(change[1:])
         if not done:
             after = copy(after)
             done = after is None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pfs import Chosen, Completion, Digest, Extent, Problem, Put, Report, Store, fsck, inline
+from pfs import Chosen, Committed, Completion, Digest, Extent, Problem, Put, Report, Store, fsck, inline
 from pfs.meta import contents
 from tests.stores import AUTHOR, Checkout, content
 
@@ -89,7 +89,7 @@ TAMPERED = {
     "an entry's etag": "UPDATE entries SET etag = 'x' WHERE seq = 2",
     "an entry's headers": "UPDATE entries SET attrs = '{}' WHERE seq = 1",
     "an entry's checksums": "UPDATE entries SET checksums = '{}' WHERE seq = 1",
-    "an entry's key": "UPDATE entries SET key = (SELECT key FROM entries WHERE seq = 7 AND timeline_id = 1) WHERE seq = 2",
+    "an entry's key": "UPDATE entries SET key = (SELECT key FROM entries WHERE size = 5003) WHERE seq = 2",
     "an entry's key, which is no text": "UPDATE entries SET key = digest WHERE seq = 2",
     "an entry's version id": "UPDATE entries SET commit_id = digest WHERE seq = 2",
     "an entry's time": "UPDATE entries SET time_us = time_us - 1 WHERE seq = 2",
@@ -130,6 +130,7 @@ def test_a_head_that_lags_behind_its_commits(used: Checkout) -> None:
         "UPDATE entries SET until_seq = until_seq + 1 WHERE seq = 1",
         "UPDATE entries SET until_seq = NULL WHERE seq = 1",
         "UPDATE entries SET until_seq = 99 WHERE seq = 2 AND until_seq IS NULL",
+        "UPDATE entries SET until_seq = 99 WHERE kind = 1 AND until_seq IS NULL",
     ],
 )
 def test_a_broken_interval(used: Checkout, damage: str) -> None:
@@ -206,7 +207,8 @@ def test_a_staged_part_without_its_blob(used: Checkout) -> None:
 
 def test_fsck_looks_at_one_moment_while_writers_go_on(used: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a growing store nothing looks half done."""
-    real, written = fsck._check_intervals, []
+    real = fsck._check_intervals
+    written: list[Committed] = []
 
     def write_meanwhile(*args: object) -> None:
         written.append(used.commit(Put("small", inline(b"%d" % len(written))), Put("new", inline(b""))))

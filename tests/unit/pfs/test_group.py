@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -177,47 +177,32 @@ def put_cancelled(checkout: Checkout) -> bool:
 
 
 def test_many_threads_write_at_once(main: Checkout) -> None:
-    def work(name: int) -> None:
-        for number in range(20):
-            acknowledged.append(main.put(f"{name}/{number}", b"x" * number).commit_id)
+    def work(name: int) -> list[str]:
+        return [main.put(f"{name}/{number}", b"x" * number).commit_id for number in range(20)]
 
-    acknowledged: list[str] = []
-    run_together(*(lambda name=name: work(name) for name in range(8)))  # type: ignore[misc]
-    assert len(set(acknowledged)) == 160
+    with ThreadPoolExecutor(8) as pool:
+        acknowledged = {commit_id for found in pool.map(work, range(8)) for commit_id in found}
+    assert len(acknowledged) == 160
     assert len(main.keys()) == 160
     assert main.store.resolve(main.branch, "HEAD").seq == 160
     assert main.store.fsck().problems == []
 
 
 def test_one_of_eight_threads_wins_an_absent_key(config: StoreConfig) -> None:
-    stores = [open_store(config), open_store(config)]
+    """Through two stores, which stand for two processes."""
+    stores, barrier = [open_store(config), open_store(config)], threading.Barrier(8)
     branch = Checkout.create(stores[0], "images").branch
-    for round_number in range(5):
-        outcomes: list[bool] = []
 
-        def claim(number: int, key: str = f"k{round_number}", outcomes: list[bool] = outcomes) -> None:
-            change = Put(key, inline(str(number).encode()), guard=absent)
-            outcomes.append(stores[number % 2].commit(branch, [change], author=AUTHOR).result().commit is not None)
+    def claim(number: int, key: str) -> bool:
+        barrier.wait()
+        change = Put(key, inline(b"%d" % number), guard=absent)
+        return stores[number % 2].commit(branch, [change], author=AUTHOR).result().commit is not None
 
-        run_together(*(lambda number=number: claim(number) for number in range(8)))  # type: ignore[misc]
-        assert sorted(outcomes) == [False] * 7 + [True]
+    with ThreadPoolExecutor(8) as pool:
+        for attempt in range(5):
+            assert sum(pool.map(claim, range(8), [f"k{attempt}"] * 8)) == 1
     for store in stores:
         store.close()
-
-
-def run_together(*works: object) -> None:
-    barrier = threading.Barrier(len(works))
-
-    def run(work: object) -> None:
-        barrier.wait()
-        assert callable(work)
-        work()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def test_close_carries_out_what_is_queued(tmp_path: Path) -> None:

@@ -7,7 +7,17 @@ from datetime import timedelta
 
 import pytest
 
-from pfs import AmbiguousRevision, Commit, CommitId, InvalidRevision, NoSuchBranch, NoSuchCommit, Put, inline, to_datetime
+from pfs import (
+    AmbiguousRevision,
+    Commit,
+    CommitId,
+    InvalidRevision,
+    NoSuchBranch,
+    NoSuchCommit,
+    Put,
+    inline,
+    to_datetime,
+)
 from pfs.meta import commits
 from tests.stores import AUTHOR, Checkout
 

@@ -97,7 +97,7 @@ def test_entries_are_those_of_the_nearest_level(layered: Checkout) -> None:
 
 
 def test_past_trees_list_as_they_were(main: Checkout) -> None:
-    states = [[]]
+    states: list[list[str]] = [[]]
     for changes in ("+a", "+b", "-a", "-a", "+a+c", "-b-c", "+b"):
         signs, keys = changes[::2], changes[1::2]
         main.commit(*(Put(k, inline(b"")) if s == "+" else Delete(k) for s, k in zip(signs, keys, strict=True)))

@@ -59,7 +59,8 @@ def test_a_sweep_between_a_files_creation_and_its_lock_costs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blobs = LocalBlobs(tmp_path)
-    lock, swept = fcntl.flock, []
+    lock = fcntl.flock
+    swept: list[bool] = []
 
     def sweep_first(fd: int, operation: int) -> None:
         if not swept:
@@ -98,9 +99,7 @@ def test_every_step_of_a_commit_is_synced(tmp_path: Path, monkeypatch: pytest.Mo
     assert steps == [f"tmp/{name}", "blobs", f"blobs/{outer}", "rename", f"blobs/{outer}/{inner}"]
 
 
-def test_a_folder_that_another_process_just_made_is_synced_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_another_process_just_made_is_synced_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That process may not have come to it yet, and this commit must be durable now."""
     first, second = LocalBlobs(tmp_path), LocalBlobs(tmp_path)
     synced: list[str] = []

@@ -63,9 +63,17 @@ PLANS: list[tuple[str, Statement, list[str]]] = [
         ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key=? AND seq>? AND seq<?)"],
     ),
     ("closing a version", entries._CLOSE, [LIVE]),
-    ("a key's first version", entries._FIRST_SEQ, ["SEARCH entries USING COVERING INDEX entries_key (timeline_id=? AND key=?)"]),
+    (
+        "a key's first version",
+        entries._FIRST_SEQ,
+        ["SEARCH entries USING COVERING INDEX entries_key (timeline_id=? AND key=?)"],
+    ),
     ("intervals", entries._INTERVALS, ["SEARCH entries USING INDEX entries_key (timeline_id=?)"]),
-    ("the changes of a commit", entries._CHANGES, ["SEARCH entries USING INDEX entries_changes (timeline_id=? AND seq=?)"]),
+    (
+        "the changes of a commit",
+        entries._CHANGES,
+        ["SEARCH entries USING INDEX entries_changes (timeline_id=? AND seq=?)"],
+    ),
     ("a commit", commits._AT, ["SEARCH commits USING PRIMARY KEY (timeline_id=? AND seq=?)"]),
     ("a timeline's commits", commits._IN_TIMELINE, ["SEARCH commits USING PRIMARY KEY (timeline_id=? AND seq>?)"]),
     (
@@ -87,7 +95,11 @@ PLANS: list[tuple[str, Statement, list[str]]] = [
             "SEARCH branches USING INDEX branches_name (repo_id=? AND name=?)",
         ],
     ),
-    ("an upload's parts", uploads._PARTS, ["SEARCH parts USING INDEX sqlite_autoindex_parts_1 (upload_id=? AND number>?)"]),
+    (
+        "an upload's parts",
+        uploads._PARTS,
+        ["SEARCH parts USING INDEX sqlite_autoindex_parts_1 (upload_id=? AND number>?)"],
+    ),
 ]
 
 

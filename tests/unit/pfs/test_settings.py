@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from pfs import BadRecord, Entry, GuardRefused, NoSuchBranch, Put, StoreConfig, inline, open_store
@@ -175,7 +173,7 @@ def test_a_refused_put_leaves_no_settings(main: Checkout) -> None:
 def test_fsck_finds_settings_of_what_is_not_there(main: Checkout) -> None:
     put = put_with(main, "k", tags="t")
     main.store.flatten(main.fork("dev").branch)
-    assign(main, replace(put, key="stray"), "tags", "t")
+    assign(main, put._replace(key="stray"), "tags", "t")
     (problem,) = main.store.fsck().problems
     assert (problem.kind, problem.subject) == ("settings", repr(b"stray"))
 

@@ -59,21 +59,25 @@ def put(key: str) -> Put:
 def forked(main: Checkout) -> tuple[Checkout, History]:
     """A fork of a fork, each with own versions of shared keys; their parents moved on meanwhile."""
     history = History()
-    for changes in ((put("a"), put("dir/1"), put("b")), (put("a"),), (Delete("a"), put("dir/2")), (Delete("a"),)):
-        history.add(main, *changes)
+    history.add(main, put("a"), put("dir/1"), put("b"))
+    history.add(main, put("a"))
+    history.add(main, Delete("a"), put("dir/2"))
+    history.add(main, Delete("a"))
     dev = main.fork("dev")
     History().add(main, put("a"), put("unseen"))
-    for changes in ((put("a"), Delete("b")), (Delete("dir/1"), put("c/\0"))):
-        history.add(dev, *changes)
+    history.add(dev, put("a"), Delete("b"))
+    history.add(dev, Delete("dir/1"), put("c/\0"))
     top = dev.fork("top", "HEAD")
     History().add(dev, put("a"))
-    for changes in ((put("a"), put("\U0001f600")), (Delete("a"), put("dir/1")), (Delete("never"),)):
-        history.add(top, *changes)
+    history.add(top, put("a"), put("\U0001f600"))
+    history.add(top, Delete("a"), put("dir/1"))
+    history.add(top, Delete("never"))
     return top, history
 
 
 def pages(checkout: Checkout, view: View, prefix: str, delimiter: str, limit: int) -> list[list[Row]]:
-    found, after = [], ("", None)
+    found: list[list[Row]] = []
+    after: tuple[str, str | None] = ("", None)
     while True:
         page = checkout.store.list_versions(view, prefix=prefix, delimiter=delimiter, after=after, limit=limit)
         found.append(rows(page))

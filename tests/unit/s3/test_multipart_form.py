@@ -54,23 +54,20 @@ def test_content_may_look_like_a_delimiter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("disposition", "name", "file_name"),
+    ("disposition", "file_name"),
     [
-        ('form-data; name="file"; filename="a b.txt"', "file", "a b.txt"),
-        ("form-data; name=file; filename=a.txt", "file", "a.txt"),
-        ("Form-Data;name=FILE", "file", ""),
-        (r'form-data; name="file"; filename="say \"hi\".txt"', "file", 'say "hi".txt'),
-        (r'form-data; name="file"; filename="C:\dir\new.txt"', "file", r"C:\dir\new.txt"),
-        ('form-data; name="file"; filename="a;b=c.txt"; size=3', "file", "a;b=c.txt"),
-        ('form-data; filename="name=key"; name="file"', "file", "name=key"),
+        ('form-data; name="file"; filename="a b.txt"', "a b.txt"),
+        ("form-data; name=file; filename=a.txt", "a.txt"),
+        ("Form-Data;name=FILE", ""),
+        (r'form-data; name="file"; filename="say \"hi\".txt"', 'say "hi".txt'),
+        (r'form-data; name="file"; filename="C:\dir\new.txt"', r"C:\dir\new.txt"),
+        ('form-data; name="file"; filename="a;b=c.txt"; size=3', "a;b=c.txt"),
+        ('form-data; filename="name=key"; name="file"', "name=key"),
     ],
 )
-def test_dispositions(disposition: str, name: str, file_name: str) -> None:
-    body = form_body({}, b"x").replace(
-        b'form-data; name="file"; filename="notes.txt"', disposition.encode()
-    )
-    assert parse(body) == ({}, file_name, b"x")
-    assert name == "file"
+def test_dispositions(disposition: str, file_name: str) -> None:
+    usual = b'form-data; name="file"; filename="notes.txt"'
+    assert parse(form_body({}, b"x").replace(usual, disposition.encode())) == ({}, file_name, b"x")
 
 
 def test_a_file_name_does_not_make_a_file() -> None:
@@ -101,17 +98,14 @@ def test_what_is_no_form_with_one_file_is_refused(body: bytes, error: type[S3Err
 def test_an_endless_field_is_refused_in_time() -> None:
     head = FormHead(BOUNDARY.encode())
     head.feed(form_body({"key": ""}, None)[: -len(BOUNDARY) - 8])
-    fed = 0
+    kept = MAX_HEAD_BYTES // 1000
     with pytest.raises(MaxPostPreDataLengthExceededError):
-        while fed < 10 * MAX_HEAD_BYTES:
-            head.feed(b"x" * 1000)
-            fed += 1000
-    assert fed <= MAX_HEAD_BYTES
+        [head.feed(b"x" * 1000) for _ in range(kept + 1)]
 
 
 def test_a_file_without_an_end_is_refused() -> None:
     file = FileContent(b"boundary")
-    assert b"".join(file.feed(b"content\r\n--bound")) == b"cont"
+    assert b"".join(file.feed(b"content\r\n--bound")) == b"conte"
     with pytest.raises(MalformedPOSTRequest):
         file.finish()
 
