@@ -28,6 +28,13 @@ def parser(about: str) -> argparse.ArgumentParser:
     return made
 
 
+def parse(arguments: argparse.ArgumentParser) -> argparse.Namespace:
+    given = arguments.parse_args()
+    if given.update and given.quick:
+        arguments.error("--quick shows that the benchmarks work; its figures are not for a page")
+    return given
+
+
 def options_of(given: argparse.Namespace, folder: Path) -> Options:
     return Options(
         folder=folder,
@@ -63,7 +70,7 @@ def finish(given: argparse.Namespace) -> None:
 
 def main(benchmark: Benchmark) -> None:
     """One benchmark, run by itself."""
-    given = parser("One benchmark; run.py has them all.").parse_args()
+    given = parse(parser("One benchmark; run.py has them all."))
     carry_out(given, benchmark)
     finish(given)
 

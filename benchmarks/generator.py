@@ -1,7 +1,7 @@
 """A closed-loop load generator: processes with a few connections each, and one request under way on each of them.
 
 Requests are built and signed before the clock runs, an answer costs one search for its length: about
-15 µs of processor time per request in all, so that on a small machine the server is measured and not this.
+25 µs of processor time per request in all, so that on a small machine the server is measured and not this.
 Any answer but the expected one ends the measurement: a rate of refusals is no figure.
 """
 

@@ -4,7 +4,6 @@ Peers are measured where they are found, on PATH or in ~/.cache/caret-bench/bin,
 
     GOBIN=~/.cache/caret-bench/bin go install github.com/minio/minio@latest
     GOBIN=~/.cache/caret-bench/bin go install github.com/versity/versitygw/cmd/versitygw@latest
-    GOBIN=~/.cache/caret-bench/bin go install github.com/rclone/rclone@latest
 
 Two more are always there: aiohttp answering 4 KiB without doing anything, which no gateway on it can pass,
 and 16 threads that write a file and fsync it per object, which is what a PUT costs without group commit.

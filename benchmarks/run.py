@@ -8,7 +8,7 @@ import large
 import load
 import memory
 import scale
-from cli import Benchmark, carry_out, finish, parser
+from cli import Benchmark, carry_out, finish, parse, parser
 from report import say
 
 BENCHMARKS: Mapping[str, Benchmark] = {module.NAME: module.run for module in (load, large, memory, scale)}
@@ -17,7 +17,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {module.NAME: module.run for module in (lo
 def main() -> None:
     arguments = parser(__doc__ or "")
     arguments.add_argument("--only", action="append", choices=BENCHMARKS, help="a benchmark; may be given again")
-    given = arguments.parse_args()
+    given = parse(arguments)
     for name in given.only or BENCHMARKS:
         say(f"== {name}")
         carry_out(given, BENCHMARKS[name])

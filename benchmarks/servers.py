@@ -133,20 +133,9 @@ def versitygw(folder: Path) -> Iterator[Target]:
     yield from _peer(target, command, folder, {})
 
 
-@contextlib.contextmanager
-def rclone(folder: Path) -> Iterator[Target]:
-    target = Target("rclone", free_port(), ACCESS_KEY, SECRET_KEY)
-    command = [
-        *(_need("rclone"), "serve", "s3", str(folder), "--addr", f"127.0.0.1:{target.port}"),
-        *("--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--vfs-cache-mode", "writes"),
-    ]
-    yield from _peer(target, command, folder, {"RCLONE_CONFIG": os.devnull})
-
-
 PEER_STARTS: Mapping[str, Callable[[Path], contextlib.AbstractContextManager[Target]]] = {
     "minio": minio,
     "versitygw": versitygw,
-    "rclone": rclone,
 }
 
 

@@ -63,6 +63,8 @@ class RequestBody:
     async def receive(self, payload: Payload) -> Received:
         """See `gateway.handlers.context.Body`."""
         self._check_announced()
+        if payload.chunked and payload.length is None:
+            raise MissingContentLength("You must provide the x-amz-decoded-content-length HTTP header.")
         intake = _Intake(_Decoder(payload, self.signer, self._file), self._store.stage())
         try:
             return await self._take_in(intake)

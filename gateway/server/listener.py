@@ -10,6 +10,7 @@ import asyncio
 import logging
 import socket
 import ssl
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -25,7 +26,6 @@ from gateway.server.wire import Answered, Exchange
 _log = logging.getLogger(__name__)
 _READ_BUFFER = 512 * 1024
 _ACCEPT_PAUSE_S = 0.1
-_DRAIN_POLL_S = 0.02
 
 
 class _Connection(RequestHandler):
@@ -111,13 +111,11 @@ class Listener:
 
     async def drain(self) -> None:
         """Lets running requests finish within the drain timeout, and closes all connections."""
-        self._pipeline.begin_draining()
         for connection in self._server.connections:
             if isinstance(connection, _Connection):
                 connection.close_if_idle()
-        deadline = asyncio.get_running_loop().time() + self._config.drain_timeout_s
-        while self._pipeline.in_flight and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(_DRAIN_POLL_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._pipeline.drain(), self._config.drain_timeout_s)
         await self._server.shutdown(0)
 
 

@@ -6,6 +6,7 @@ request's id, its traceback goes to the log. Once an answer has begun, failing m
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import secrets
@@ -83,13 +84,13 @@ class Pipeline:
         self._service, self._access_log = service, access_log
         self._sender = Sender(store, threads, config.body_idle_timeout_s)
         self._in_flight: set[Exchange] = set()
-        self._is_draining = False
+        self._drained: asyncio.Event | None = None  # there is one once draining has begun
 
     async def __call__(self, http: web.BaseRequest) -> Answered:
         started = perf_counter()
         metrics.request_started()
         exchange = Exchange(http, new_request_id())
-        exchange.keep_alive = exchange.keep_alive and not self._is_draining
+        exchange.keep_alive = exchange.keep_alive and self._drained is None
         self._in_flight.add(exchange)
         record = _Record(self._unaddressed(exchange))
         try:
@@ -99,19 +100,18 @@ class Pipeline:
             exchange.abort()
         finally:
             self._in_flight.discard(exchange)
+            if self._drained is not None and not self._in_flight:
+                self._drained.set()
             self._finish(exchange, record, perf_counter() - started)
         return Answered(exchange.keep_alive)
 
-    def begin_draining(self) -> None:
-        """From now on every answer is its connection's last."""
-        self._is_draining = True
+    async def drain(self) -> None:
+        """Makes every answer its connection's last, and returns when no request is being answered."""
+        self._drained = asyncio.Event()
         for exchange in self._in_flight:
             exchange.keep_alive = False
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests are being answered."""
-        return len(self._in_flight)
+        if self._in_flight:
+            await self._drained.wait()
 
     async def _answer(self, exchange: Exchange, record: _Record) -> None:
         try:
@@ -138,8 +138,7 @@ class Pipeline:
         request = record.request
         body = RequestBody(exchange, self._store, self._threads, self._config.body_idle_timeout_s)
         if "origin" in request.headers:
-            presumed = self._context(self._authenticator.presume(request), body)
-            exchange.more_headers = await response_headers(presumed, request)
+            await self._tell_origin(exchange, request, self._authenticator.presume(request), body)
         operation = route(request)
         record.operation = operation.name
         if operation.is_public:
@@ -165,6 +164,8 @@ class Pipeline:
             source = read_form(await body.form(form_boundary(request)))
             identity = self._authenticator.identify_form(source, request.bucket)
             caller, record.access_key = identity.principal, identity.access_key
+            if "origin" in request.headers:
+                await self._tell_origin(exchange, request, caller, body)
         context = self._context(caller, body)
         if not operation.is_public:
             await authorise(context, operation.name, request.bucket)
@@ -179,6 +180,10 @@ class Pipeline:
             await self._sender.send(exchange, operation.render(output.output), output.segments)
         else:
             exchange.send(operation.render(output))
+
+    async def _tell_origin(self, exchange: Exchange, request: Request, caller: Principal, body: RequestBody) -> None:
+        """Has the answer, whatever it will be, say what the rules of the caller's bucket let the browser do with it."""
+        exchange.more_headers = await response_headers(self._context(caller, body), request)
 
     def _context(self, caller: Principal, body: RequestBody) -> Context:
         return Context(self._store, self._threads, caller, self._config.region, body)

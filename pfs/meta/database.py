@@ -35,8 +35,8 @@ _SQLITE_PRAGMAS = (
     f"busy_timeout={_BUSY_TIMEOUT_MS}",
     "journal_mode=WAL",
     "synchronous=FULL",
-    "cache_size=-65536",
-    "mmap_size=1073741824",
+    "cache_size=-16384",
+    "mmap_size=67108864",
     "temp_store=MEMORY",
     "wal_autocheckpoint=4000",
 )

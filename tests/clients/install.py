@@ -19,6 +19,7 @@ from typing import Protocol
 
 FOLDER = Path(__file__).resolve().parents[2] / ".venv-clients"
 _WAIT_S = 1800
+_DEBIANS_PYTHON = "usr/lib/python3/dist-packages"
 
 
 class Unavailable(Exception):
@@ -105,6 +106,8 @@ class Debian:
         for archive in sorted(archives.iterdir()):
             _run("dpkg-deb", "--extract", archive, folder / "root")
         shutil.rmtree(archives)
+        if (folder / "root" / _DEBIANS_PYTHON).exists():  # or each start of a command would compile its modules
+            _run("/usr/bin/python3", "-m", "compileall", "-q", folder / "root" / _DEBIANS_PYTHON)
 
 
 @dataclass(frozen=True)

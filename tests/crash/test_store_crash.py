@@ -13,7 +13,7 @@ from pfs import StoreConfig, open_store
 from pfs.meta.database import Connection
 from tests.stores import PROJECT, Checkout
 
-LINES = (1, 30, 60, 90)
+LINES = (1, 20, 40)
 
 
 def acknowledged_until_killed(config: StoreConfig, lines: int) -> list[list[str]]:

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.forms import CONTENT_TYPE, form_body
+
 from .raw import Raw, Reply
 from .refusals import refused
 from .server import Server
@@ -209,3 +211,11 @@ def test_buckets_that_are_none_have_no_rules_to_tell(raw: Raw, name: str) -> Non
     for target in ("/", f"/{name}/k", "/No_Bucket/k"):
         reply = raw.request("GET", target, unsigned={"Origin": ORIGIN})
         assert told(reply) == {}, json.dumps(dict(reply.headers))
+
+
+def test_a_form_upload_tells_the_browser(s3: Any, raw: Raw, bucket: str) -> None:
+    rules = {"CORSRules": [{"AllowedOrigins": [ORIGIN], "AllowedMethods": ["POST"]}]}
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration=rules)
+    headers = {"Origin": ORIGIN, "Content-Type": CONTENT_TYPE}
+    reply = raw.request("POST", f"/{bucket}", headers, form_body({"key": "k"}), sign=False)
+    assert (reply.status, reply.headers["access-control-allow-origin"]) == (403, ORIGIN)

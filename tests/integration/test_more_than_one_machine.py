@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -63,24 +63,14 @@ def test_of_racing_creators_one_wins(pair: tuple[Server, Server]) -> None:
     clients[0].create_bucket(Bucket="shared")
 
     def race(key: str) -> list[str]:
-        outcomes: list[str] = []
-
-        def put(client: Any) -> None:
+        def put(client: Any) -> str:
             try:
                 client.put_object(Bucket="shared", Key=key, Body=b"mine", IfNoneMatch="*")
-                outcomes.append("won")
+                return "won"
             except ClientError as exc:
-                outcomes.append(exc.response["Error"]["Code"])
+                return str(exc.response["Error"]["Code"])
 
-        _together([lambda client=client: put(client) for client in clients])
-        return sorted(outcomes)
+        with ThreadPoolExecutor(len(clients)) as threads:
+            return sorted(threads.map(put, clients))
 
     assert [race(f"k{number}") for number in range(10)] == [["PreconditionFailed", "won"]] * 10
-
-
-def _together(calls: list[Callable[[], None]]) -> None:
-    threads = [threading.Thread(target=call) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()

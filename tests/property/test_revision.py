@@ -16,7 +16,7 @@ ids = st.from_regex(r"[0-9a-f]{4,64}", fullmatch=True)
 numbers = st.integers(0, 999_999_999)
 steps = st.lists(st.builds(Parent, numbers) | st.builds(Ancestor, numbers), max_size=5).map(tuple)
 zones = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-times = st.datetimes(datetime.min.replace(year=2), datetime.max.replace(year=9998), timezones=zones)
+times = st.datetimes(timezones=zones).filter(lambda time: 1 < time.year < 9999)  # in UTC still a time
 revisions = st.builds(Revision, st.none() | names | ids, st.none() | times.map(lambda t: t.astimezone(UTC)), steps)
 
 

@@ -241,7 +241,7 @@ def folded(tree: Mapping[str, bytes], delimiter: str) -> list[str]:
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=40, stateful_step_count=25)
+TestHistories.settings = settings(max_examples=30, stateful_step_count=25)
 
 
 @pytest.fixture(autouse=True)

@@ -173,7 +173,7 @@ def test_writes_go_on_between_batches(main: Checkout, monkeypatch: pytest.Monkey
     plain, flattened = top.fork("plain"), top.fork("flat")
     copy, after = batches(flattened), None
     done = False
-    for change in "+k0 -k9 -k5 +k5 -k0 +zz -zz -k2 +k9 -k9 -k9".split():
+    for change in ("+k0", "-k9", "-k5", "+k5", "-k0", "+zz", "-zz", "-k2", "+k9", "-k9", "-k9"):
         for checkout in (plain, flattened):
             checkout.put(change[1:], b"new") if change[0] == "+" else checkout.delete(change[1:])
         if not done:

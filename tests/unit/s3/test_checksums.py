@@ -13,6 +13,8 @@ from gateway.s3 import checksums
 from gateway.s3.checksums import Verifier
 from gateway.s3.errors import (
     BadDigest,
+    EntityTooLarge,
+    EntityTooSmall,
     IncompleteBody,
     InvalidDigest,
     InvalidRequest,
@@ -242,6 +244,21 @@ def test_body_longer_than_announced_is_refused_at_once() -> None:
     verifier.update(b"1234")
     with pytest.raises(IncompleteBody):
         verifier.update(b"5")
+
+
+def test_body_larger_than_allowed_is_refused_at_once() -> None:
+    verifier = Verifier(Payload(sizes=(0, 4)))
+    verifier.update(b"1234")
+    with pytest.raises(EntityTooLarge) as raised:
+        verifier.update(b"5")
+    assert raised.value.fields == {"ProposedSize": "5", "MaxSizeAllowed": "4"}
+
+
+def test_body_smaller_than_allowed_is_refused() -> None:
+    assert verified(Payload(sizes=(4, 4)), b"1234") == {}
+    with pytest.raises(EntityTooSmall) as raised:
+        verified(Payload(sizes=(4, 8)), b"123")
+    assert raised.value.fields == {"ProposedSize": "3", "MinSizeAllowed": "4"}
 
 
 def test_body_shorter_than_announced_is_refused() -> None:
