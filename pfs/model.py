@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple, NewType
 
@@ -22,8 +22,11 @@ OBJECT, MARKER = 0, 1
 """Kinds of entry: a key's content, or the record of its deletion."""
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def to_datetime(time_us: int) -> datetime:
-    return datetime.fromtimestamp(time_us // 1_000_000, UTC).replace(microsecond=time_us % 1_000_000)
+    return _EPOCH + timedelta(microseconds=time_us)
 
 
 def from_datetime(moment: datetime) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 # ---------------------------------------------------------------- shared parts
 
@@ -276,8 +276,9 @@ class ListObjectsInput:
     fetch_owner: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectSummary:
+class ObjectSummary(NamedTuple):
+    """One row of a listing; a tuple, since a page makes a thousand."""
+
     key: str
     last_modified: datetime
     etag: str
@@ -309,8 +310,7 @@ class ListObjectVersionsInput:
     version_id_marker: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class VersionSummary:
+class VersionSummary(NamedTuple):
     """One row of ListObjectVersions; a delete marker has neither etag nor size."""
 
     key: str

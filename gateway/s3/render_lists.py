@@ -3,8 +3,8 @@
 A page of 1,000 entries is the gateway's largest computation per answer, so an entry is one
 f-string of escaped text, and a page is joined once. With encoding-type=url all that comes
 from clients (keys, prefixes, delimiters, markers) is percent-encoded: a space is `%20`, `+` is
-`%2B`, and `/` stays; only the first version's prefix does not. ETags and version ids are hexadecimal and
-go in as they are.
+`%2B`, and `/` stays; but for the prefix that version 1 echoes. ETags and version ids are
+hexadecimal and go in as they are.
 """
 
 from __future__ import annotations

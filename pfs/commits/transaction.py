@@ -115,8 +115,9 @@ class Transaction:
         """Applies the changes as one commit. A key that comes twice is changed once, the last way.
 
         A change that its guard refuses is left out and reported in its place; when all
-        are refused there is no commit.
+        are refused there is no commit. NUL in the message, which no PostgreSQL text can hold, becomes U+FFFD.
         """
+        message = message.replace("\0", "\N{REPLACEMENT CHARACTER}")
         head = self.head(branch_id)
         accepted: dict[bytes, _Pending] = {}
         results: list[Exception | bytes] = []

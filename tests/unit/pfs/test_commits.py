@@ -85,6 +85,13 @@ def test_any_utf8_of_1_to_1024_bytes_is_a_key(main: Checkout, key: str) -> None:
     assert main.keys() == []
 
 
+def test_nul_in_a_message_is_replaced_since_postgresql_can_not_hold_it(main: Checkout) -> None:
+    committed = main.commit(Put("k", inline(b"")), message="put a\0b")
+    assert committed.commit is not None
+    assert committed.commit.message == "put a\N{REPLACEMENT CHARACTER}b"
+    assert not main.store.fsck().problems
+
+
 @pytest.mark.parametrize("key", ["", "k" * 1025, "é" * 513, "\ud800"])
 def test_other_keys_are_refused(main: Checkout, key: str) -> None:
     committed = main.commit(Put(key, inline(b"")), Delete(key))
