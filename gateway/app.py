@@ -22,6 +22,7 @@ from gateway.handlers import (
     multipart,
     object_attributes,
     objects,
+    policies,
     tagging,
 )
 from gateway.handlers.absent import absent
@@ -67,6 +68,10 @@ HANDLERS: Mapping[str, Handler] = {
     "PutBucketAcl": acls.put_acl,
     "GetObjectAcl": acls.get_object_acl,
     "PutObjectAcl": acls.put_acl,
+    "GetBucketPolicy": policies.get_bucket_policy,
+    "PutBucketPolicy": policies.put_bucket_policy,
+    "DeleteBucketPolicy": policies.delete_bucket_policy,
+    "GetBucketPolicyStatus": policies.get_bucket_policy_status,
     "GetBucketCors": cross_origin.get_bucket_cors,
     "PutBucketCors": cross_origin.put_bucket_cors,
     "DeleteBucketCors": cross_origin.delete_bucket_cors,

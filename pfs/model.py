@@ -22,6 +22,8 @@ OBJECT, MARKER = 0, 1
 """Kinds of entry: a key's content, or the record of its deletion."""
 
 
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,7 +55,8 @@ class Repo:
 @dataclass(frozen=True, slots=True)
 class Branch:
     """A movable name for a head commit. `label` is the name under which it is listed to
-    people: free text for the store, given when the branch was made."""
+    people: free text for the store, given when the branch was made. `settings` are those of its settings
+    that every reader asks for (`pfs.meta.refs.TOLD`), as they were when the branch was read."""
 
     id: int
     project: str
@@ -64,6 +67,7 @@ class Branch:
     timeline_id: int
     head_seq: int
     created_us: int
+    settings: Mapping[str, str] = field(default_factory=lambda: NO_SETTINGS, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +116,6 @@ class Content:
     etag: str
     layout: int = BLOB
     pending: bytes | None = None
-
-
-NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 class Entry(NamedTuple):

@@ -158,11 +158,14 @@ class Store:
         label: str,
         author: str,
         settings: Mapping[str, str] | None = None,
+        guard: Callable[[Branch | None, Sequence[Branch]], None] | None = None,
     ) -> Future[Branch]:
         """Makes an empty branch, and its repo if need be, whose default branch it becomes.
 
         It forks from the repo's root commit. `branch` None: the default branch, `main` in a
-        new repo. `settings` are what it begins with. Raises InvalidName; the future BranchExists.
+        new repo. `settings` are what it begins with. `guard` is called inside the transaction with the branch
+        that has the name already, if there is one, and all branches of the repo; it raises a StoreError to refuse.
+        Raises InvalidName; the future BranchExists.
         """
         check_name("repo", repo)
         if branch is not None:
@@ -176,7 +179,10 @@ class Store:
                 timeline_id = refs.root_timeline(tx.conn, repo_id).id
             else:
                 name, repo_id = branch or known.default_branch, known.id
-                if refs.find_branch(tx.conn, project, repo, name) is not None:
+                existing = refs.find_branch(tx.conn, project, repo, name)
+                if guard is not None:
+                    guard(existing, refs.branches_of_repo(tx.conn, repo_id))
+                if existing is not None:
                     raise BranchExists(repo, name)
                 root = refs.root_timeline(tx.conn, repo_id)
                 timeline_id = refs.insert_timeline(
@@ -239,6 +245,14 @@ class Store:
         """The commit that `rev` names, seen from `branch`. Raises as `at` does."""
         with self._database.connection() as conn:
             return history.resolve(conn, self._timelines, _refreshed(conn, branch), rev)
+
+    def leads_to(self, branch: Branch, commit: Commit) -> bool:
+        """Whether the commit is the branch's head or one that it was made upon, by first parents."""
+        with self._database.connection() as conn:
+            branch = _refreshed(conn, branch)
+            if commit.seq > branch.head_seq:
+                return False
+            return self._timelines.owner(conn, branch.timeline_id, commit.seq) == commit.timeline_id
 
     # ------------------------------------------------------------ reading
 

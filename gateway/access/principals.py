@@ -24,10 +24,11 @@ class Principal:
     display_name: str
     project: str
     is_anonymous: bool = False
+    is_admin: bool = False  # of the project: owns all that is in it, beside its owners
 
 
 # S3's canonical user ids have 64 hex digits; this one is the same in every gateway of a store.
-ROOT = Principal(hashlib.sha256(b"caret:root").hexdigest(), "root", DEFAULT_PROJECT)
+ROOT = Principal(hashlib.sha256(b"caret:root").hexdigest(), "root", DEFAULT_PROJECT, is_admin=True)
 
 # Whoever has not signed. The id is the one that S3 shows as the owner of what such callers put.
 ANONYMOUS = Principal("65a011a29cdf8ec533ec3d1ccaae921c", "anonymous", DEFAULT_PROJECT, is_anonymous=True)

@@ -8,16 +8,19 @@ and outside of the history, a version and a branch have settings:
 
     tags       {key: value}, canonical JSON; no tags, no setting
     acl        what `format_acl` writes; private, no setting
+    owner      {"id": …, "display_name": …}; of a version: its writer, no setting where that is the branch's owner
     cors       of a branch: the CORSConfiguration, as `render_cors` writes it
+    policy     of a branch: the policy document, as it was sent
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 from gateway.s3.checksums import COMPOSITE, FULL_OBJECT
-from gateway.s3.operations import Checksums, ObjectHeaders
+from gateway.s3.operations import Checksums, ObjectHeaders, Owner
 from pfs import canonical_json
 
 __all__ = [
@@ -25,18 +28,22 @@ __all__ = [
     "COMPOSITE",
     "CORS",
     "FULL_OBJECT",
+    "OWNER",
+    "POLICY",
     "TAGS",
     "dump_checksums",
     "dump_headers",
+    "dump_owner",
     "dump_tags",
     "load_checksums",
     "load_headers",
+    "load_owner",
     "load_tags",
     "settings_of",
     "tag_settings",
 ]
 
-TAGS, ACL, CORS = "tags", "acl", "cors"
+TAGS, ACL, CORS, OWNER, POLICY = "tags", "acl", "cors", "owner", "policy"
 
 _NO_HEADERS, _NO_CHECKSUMS = ObjectHeaders(), Checksums()
 
@@ -84,6 +91,21 @@ def tag_settings(tags: Mapping[str, str] | None) -> Mapping[str, str]:
     return {} if text is None else {TAGS: text}
 
 
-def settings_of(tags: Mapping[str, str] | None, acl: str) -> Mapping[str, str]:
-    """The settings of a new version, or branch, that has these tags and this ACL."""
-    return {**tag_settings(tags), ACL: acl} if acl else tag_settings(tags)
+def settings_of(tags: Mapping[str, str] | None, acl: str, owner: Owner | None = None) -> Mapping[str, str]:
+    """The settings of a new version, or branch, that has these tags and this ACL. `owner` None: as the branch's."""
+    settings = dict(tag_settings(tags))
+    if acl:
+        settings[ACL] = acl
+    if owner is not None:
+        settings[OWNER] = dump_owner(owner)
+    return settings
+
+
+def dump_owner(owner: Owner) -> str:
+    return canonical_json({"id": owner.id, "display_name": owner.display_name})
+
+
+@lru_cache(maxsize=1024)
+def load_owner(text: str) -> Owner:
+    document = json.loads(text)
+    return Owner(document["id"], document["display_name"])

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from gateway.access.policy import is_master
 from gateway.handlers.attributes import settings_of
 from gateway.handlers.context import Context
+from gateway.handlers.faults import Refused
 from gateway.handlers.locate import branch_of, writable_branch
+from gateway.handlers.ownership import bucket_owner
 from gateway.handlers.tokens import decode_token, encode_token
 from gateway.s3 import operations as op
 from gateway.s3.bucket import check_new_bucket
 from gateway.s3.errors import (
+    AccessDenied,
+    BucketAlreadyExists,
     IllegalLocationConstraintException,
     InvalidBucketState,
     MalformedXML,
     NotImplemented,
 )
-from pfs import to_datetime
+from pfs import Branch, to_datetime
 
 _ALL = 10_000
 
 
 async def list_buckets(ctx: Context, request: op.ListBucketsInput) -> op.ListBucketsOutput:
+    """The caller's own buckets; the administrator's are all of the project."""
     limit = request.max_buckets if request.max_buckets is not None else _ALL
     after = decode_token(request.continuation_token) if request.continuation_token else ""
-    found = await ctx.read(ctx.store.branches, ctx.caller.project, prefix=request.prefix, after=after, limit=limit + 1)
+    found = await _own(ctx, request.prefix, after, limit + 1)
     page = found[:limit]
     token = encode_token(page[-1].label) if len(found) > limit and page else None
     return op.ListBucketsOutput(
@@ -31,6 +39,17 @@ async def list_buckets(ctx: Context, request: op.ListBucketsInput) -> op.ListBuc
         prefix=request.prefix,
         continuation_token=token,
     )
+
+
+async def _own(ctx: Context, prefix: str, after: str, limit: int) -> list[Branch]:
+    """The first `limit` of the caller's branches behind `after`."""
+    found: list[Branch] = []
+    while True:
+        page = await ctx.read(ctx.store.branches, ctx.caller.project, prefix=prefix, after=after, limit=_ALL)
+        found += [branch for branch in page if is_master(ctx.caller, bucket_owner(branch).id)]
+        if len(page) < _ALL or len(found) >= limit:
+            return found[:limit]
+        after = page[-1].label
 
 
 async def create_bucket(ctx: Context, request: op.CreateBucketInput) -> op.CreateBucketOutput:
@@ -48,10 +67,23 @@ async def create_bucket(ctx: Context, request: op.CreateBucketInput) -> op.Creat
             name.branch,
             label=request.bucket,
             author=ctx.caller.display_name,
-            settings=settings_of(request.tags, request.acl),
+            settings=settings_of(request.tags, request.acl, ctx.owner),
+            guard=_guard(ctx),
         )
     )
     return op.CreateBucketOutput(location=f"/{request.bucket}")
+
+
+def _guard(ctx: Context) -> Callable[[Branch | None, Sequence[Branch]], None]:
+    """Keeps others out of a repo: all of its branches see one history."""
+
+    def guard(existing: Branch | None, branches: Sequence[Branch]) -> None:
+        if existing is not None and not is_master(ctx.caller, bucket_owner(existing).id):
+            raise Refused(BucketAlreadyExists())
+        if not any(is_master(ctx.caller, bucket_owner(branch).id) for branch in branches):
+            raise Refused(AccessDenied("Access Denied: the repo is somebody else's."))
+
+    return guard
 
 
 async def head_bucket(ctx: Context, request: op.BucketInput) -> op.HeadBucketOutput:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ParamSpec, Protocol, TypeVar
 
 from gateway.access.principals import Principal
 from gateway.s3.operations import Owner, Payload
-from pfs import Content, Store
+from gateway.s3.request import Request
+from pfs import Branch, Content, Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,6 +44,10 @@ class Context:
     caller: Principal
     region: str
     body: Body
+    request: Request
+    operation: str
+    # Branches that were looked up for this request, by repo and branch.
+    branches: dict[tuple[str, str | None], Branch] = field(default_factory=dict)
 
     async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A short read of the store: made here and now where the database is embedded, else in a thread."""

@@ -6,6 +6,7 @@ import json
 
 from gateway.handlers.context import Context
 from gateway.handlers.locate import view_of
+from gateway.handlers.ownership import bucket_owner
 from gateway.handlers.tokens import decode_token, encode_token
 from gateway.s3 import operations as op
 from gateway.s3.errors import InvalidArgument
@@ -33,7 +34,7 @@ async def list_objects(ctx: Context, request: op.ListObjectsInput) -> op.ListObj
         is_truncated=page.last is not None,
         next_marker=page.last if not is_v2 and request.delimiter else None,
         next_continuation_token=encode_token(page.last) if is_v2 and page.last is not None else None,
-        owner=ctx.owner if not is_v2 or request.fetch_owner else None,
+        owner=bucket_owner(view.branch) if not is_v2 or request.fetch_owner else None,
     )
 
 
@@ -91,7 +92,7 @@ async def list_object_versions(ctx: Context, request: op.ListObjectVersionsInput
         versions=tuple([_version(entry, is_latest) for entry, is_latest in page.versions]),
         common_prefixes=tuple(page.prefixes),
         is_truncated=page.last is not None,
-        owner=ctx.owner,
+        owner=bucket_owner(view.branch),
         next_key_marker=page.last[0] if page.last else None,
         next_version_id_marker=page.last[1] if page.last else None,
     )

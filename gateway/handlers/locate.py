@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from gateway.access.policy import is_master
 from gateway.handlers.context import Context
+from gateway.handlers.ownership import bucket_owner
 from gateway.s3.bucket import BucketName, parse_bucket
 from gateway.s3.errors import AccessDenied, NoSuchBucket
-from pfs import Branch, NoSuchBranch, NoSuchCommit, NoSuchRepo, View
+from pfs import AmbiguousRevision, Branch, NoSuchBranch, NoSuchCommit, NoSuchRepo, View
 
 
 async def branch_of(ctx: Context, bucket: str) -> Branch:
     """The branch behind a bucket that exists, a snapshot bucket included. Raises NoSuchBucket, InvalidBucketName."""
     return (await view_of(ctx, bucket)).branch
+
+
+async def head_of(ctx: Context, bucket: str) -> Branch:
+    """The branch that a bucket shows, at whatever revision. Raises NoSuchBucket, InvalidBucketName."""
+    return await _branch(ctx, parse_bucket(bucket), bucket)
 
 
 async def writable_branch(ctx: Context, bucket: str) -> Branch:
@@ -29,17 +36,37 @@ async def view_of(ctx: Context, bucket: str, version_id: str | None = None) -> V
     name = parse_bucket(bucket)
     branch = await _branch(ctx, name, bucket)
     if version_id is not None:
-        return await ctx.read(ctx.store.at, branch, version_id)
+        return await _at(ctx, branch, version_id)
     if name.rev is None:
         return await ctx.read(ctx.store.head, branch)
     try:
-        return await ctx.read(ctx.store.at, branch, name.rev)
+        return await _at(ctx, branch, name.rev)
     except NoSuchCommit as exc:
         raise NoSuchBucket(str(exc), fields={"BucketName": bucket}) from exc
 
 
-async def _branch(ctx: Context, name: BucketName, bucket: str) -> Branch:
+async def _at(ctx: Context, branch: Branch, rev: str) -> View:
+    """The view of a revision. Those whose bucket it is not see no further than its own past: other branches of
+    the repo are other buckets, and ids of their commits are not told."""
+    if is_master(ctx.caller, bucket_owner(branch).id):
+        return await ctx.read(ctx.store.at, branch, rev)
     try:
-        return await ctx.read(ctx.store.branch, ctx.caller.project, name.repo, name.branch)
+        view = await ctx.read(ctx.store.at, branch, rev)
+    except AmbiguousRevision as exc:
+        raise NoSuchCommit(rev) from exc
+    assert view.commit is not None
+    if not await ctx.read(ctx.store.leads_to, branch, view.commit):
+        raise NoSuchCommit(rev)
+    return view
+
+
+async def _branch(ctx: Context, name: BucketName, bucket: str) -> Branch:
+    known = ctx.branches.get((name.repo, name.branch))
+    if known is not None:
+        return known
+    try:
+        branch = await ctx.read(ctx.store.branch, ctx.caller.project, name.repo, name.branch)
     except (NoSuchRepo, NoSuchBranch) as exc:
         raise NoSuchBucket(fields={"BucketName": bucket}) from exc
+    ctx.branches[name.repo, name.branch] = branch
+    return branch

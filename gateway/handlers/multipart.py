@@ -17,15 +17,29 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from gateway.handlers.attributes import FULL_OBJECT, dump_checksums, dump_headers, load_checksums, settings_of
+from gateway.handlers.authorise import permit_upload
 from gateway.handlers.content import checksum_of, md5_of
 from gateway.handlers.context import Context
 from gateway.handlers.faults import Refused
 from gateway.handlers.locate import branch_of, writable_branch
 from gateway.handlers.objects import copy_source, resolve_range, write_guard
+from gateway.handlers.ownership import bucket_owner, new_owner, owner_in
 from gateway.s3 import operations as op
 from gateway.s3.checksums import combine, composite, multipart_type
 from gateway.s3.errors import BadDigest, InvalidPart, InvalidPartOrder, InvalidRange, InvalidRequest
-from pfs import Branch, Chosen, Completion, Content, Entry, NoSuchPart, Part, Upload, canonical_json, to_datetime
+from pfs import (
+    Branch,
+    Chosen,
+    Completion,
+    Content,
+    Entry,
+    NoSuchPart,
+    NoSuchUpload,
+    Part,
+    Upload,
+    canonical_json,
+    to_datetime,
+)
 
 MINIMUM_PART_SIZE = 5 * 1024 * 1024
 _OUR_ETAG = re.compile(r"[0-9a-f]{64}-[0-9]+")
@@ -61,7 +75,7 @@ async def create_multipart_upload(
     branch = await writable_branch(ctx, request.bucket)
     algorithm = request.checksum_algorithm
     kind = None if algorithm is None else multipart_type(algorithm, request.checksum_type)
-    settings = settings_of(request.headers.tags, request.headers.acl)
+    settings = settings_of(request.headers.tags, request.headers.acl, new_owner(ctx, branch))
     plan = _Plan(dump_headers(request.headers), settings, algorithm, kind)
     upload = await ctx.durable(ctx.store.create_upload(branch, request.key, plan.dump(), ctx.caller.display_name))
     return op.CreateMultipartUploadOutput(request.bucket, request.key, upload.id, algorithm, kind)
@@ -115,8 +129,24 @@ def _copied_range(asked: op.ByteRange | None, source: Entry) -> tuple[int, int]:
 
 async def abort_multipart_upload(ctx: Context, request: op.AbortMultipartUploadInput) -> op.Empty:
     branch = await writable_branch(ctx, request.bucket)
+    await _permitted(ctx, branch, request.key, request.upload_id)
     await ctx.durable(ctx.store.abort_upload(branch, request.key, request.upload_id))
     return op.Empty(204)
+
+
+async def _permitted(ctx: Context, branch: Branch, key: str, upload_id: str) -> Upload:
+    """An open upload, for whoever may do to it what is asked: also who may not know whether there is one."""
+    try:
+        upload = await ctx.read(ctx.store.upload, branch, key, upload_id)
+    except NoSuchUpload:
+        permit_upload(ctx, branch, key, bucket_owner(branch))
+        raise
+    permit_upload(ctx, branch, key, _initiator(upload, branch))
+    return upload
+
+
+def _initiator(upload: Upload, branch: Branch) -> op.Owner:
+    return owner_in(_Plan.load(upload).settings, branch)
 
 
 # ---------------------------------------------------------------- complete
@@ -237,7 +267,7 @@ def _object_checksums(plan: _Plan, parts: Sequence[Part]) -> Mapping[str, str]:
 
 async def list_parts(ctx: Context, request: op.ListPartsInput) -> op.ListPartsOutput:
     branch = await branch_of(ctx, request.bucket)
-    upload = await ctx.read(ctx.store.upload, branch, request.key, request.upload_id)
+    upload = await _permitted(ctx, branch, request.key, request.upload_id)
     found = await ctx.work(
         ctx.store.staged_parts, upload, after=request.part_number_marker, limit=request.max_parts + 1
     )
@@ -245,7 +275,7 @@ async def list_parts(ctx: Context, request: op.ListPartsInput) -> op.ListPartsOu
     plan = _Plan.load(upload)
     return op.ListPartsOutput(
         request=request,
-        owner=ctx.owner,
+        owner=owner_in(plan.settings, branch),
         parts=tuple(
             op.PartSummary(part.number, to_datetime(part.modified_us), _etag(part), part.size, _part_checksums(part))
             for part in page
@@ -272,7 +302,7 @@ async def list_multipart_uploads(ctx: Context, request: op.ListMultipartUploadsI
             truncated = limit > 0
             break
         if folded is None:
-            uploads.append(_summary(ctx, upload))
+            uploads.append(_summary(branch, upload))
             last = (upload.key, upload.id)
         else:
             prefixes.append(folded)
@@ -308,10 +338,15 @@ def _folded(key: str, prefix: str, delimiter: str) -> str | None:
     return None if at < 0 else key[: at + len(delimiter)]
 
 
-def _summary(ctx: Context, upload: Upload) -> op.UploadSummary:
+def _summary(branch: Branch, upload: Upload) -> op.UploadSummary:
     plan = _Plan.load(upload)
     return op.UploadSummary(
-        upload.key, upload.id, to_datetime(upload.initiated_us), ctx.owner, plan.algorithm, plan.type
+        upload.key,
+        upload.id,
+        to_datetime(upload.initiated_us),
+        owner_in(plan.settings, branch),
+        plan.algorithm,
+        plan.type,
     )
 
 

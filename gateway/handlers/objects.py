@@ -16,11 +16,12 @@ from gateway.handlers.attributes import (
     load_tags,
     settings_of,
 )
-from gateway.handlers.authorise import permit_knowing, permit_read
+from gateway.handlers.authorise import check_source_owner, may_delete, permit_knowing, permit_object
 from gateway.handlers.content import checksum_of
 from gateway.handlers.context import Context
 from gateway.handlers.faults import Refused, translate
 from gateway.handlers.locate import view_of, writable_branch
+from gateway.handlers.ownership import new_owner
 from gateway.s3 import operations as op
 from gateway.s3.bucket import parse_bucket
 from gateway.s3.conditions import check_copy_source, check_delete, check_read, check_write
@@ -71,7 +72,7 @@ async def get_object(ctx: Context, request: op.GetObjectInput) -> Download:
     try:
         view = await view_of(ctx, request.bucket, request.version_id)
         entry, data = await _read(ctx, view, request)
-        permit_read(ctx, entry)
+        permit_object(ctx, view, entry)
     except (S3Error, StoreError):
         await permit_knowing(ctx, request.bucket)
         raise
@@ -109,12 +110,18 @@ async def _read(ctx: Context, view: View, request: op.GetObjectInput) -> tuple[E
 
 
 async def entry_at(ctx: Context, method: str, bucket: str, key: str, version_id: str | None) -> Entry:
-    """What the key holds at the revision, or at the head. Raises `absent`."""
-    view = await view_of(ctx, bucket, version_id)
+    """What the key holds at the revision, or at the head, for whoever may do to it what is asked. Raises `absent`."""
     try:
-        return await ctx.read(ctx.store.entry, view, key)
-    except KeyIsAbsent as exc:
-        raise absent(exc, view, version_id, method) from exc
+        view = await view_of(ctx, bucket, version_id)
+        try:
+            entry = await ctx.read(ctx.store.entry, view, key)
+        except KeyIsAbsent as exc:
+            raise absent(exc, view, version_id, method) from exc
+        permit_object(ctx, view, entry)
+        return entry
+    except (S3Error, StoreError):
+        await permit_knowing(ctx, bucket)
+        raise
 
 
 def absent(exc: KeyIsAbsent, view: View, version_id: str | None, method: str = "GET") -> S3Error:
@@ -206,7 +213,7 @@ async def put_object(ctx: Context, request: op.PutObjectInput) -> op.PutObjectOu
         dump_headers(request.headers),
         dump_checksums(received.checksums),
         write_guard(request.conditions, request.key),
-        settings_of(request.headers.tags, request.headers.acl),
+        settings_of(request.headers.tags, request.headers.acl, new_owner(ctx, branch)),
     )
     _, entry = await _commit_one(ctx, branch, put, request.message or f"put {request.key}")
     return op.PutObjectOutput(entry.etag, entry.commit_id, load_checksums(entry.checksums))
@@ -237,7 +244,7 @@ async def copy_object(ctx: Context, request: op.CopyObjectInput) -> op.CopyObjec
         dump_headers(request.headers) if request.replace_metadata else source.attrs,
         checksums,
         write_guard(request.conditions, request.key),
-        settings_of(tags, request.headers.acl),
+        settings_of(tags, request.headers.acl, new_owner(ctx, branch)),
     )
     message = request.message or f"copy {request.source.bucket}/{request.source.key} to {request.key}"
     _, entry = await _commit_one(ctx, branch, put, message)
@@ -251,15 +258,26 @@ async def copy_object(ctx: Context, request: op.CopyObjectInput) -> op.CopyObjec
 
 
 async def copy_source(ctx: Context, source: op.CopySource, conditions: op.Conditions) -> Entry:
-    """The entry that a copy reads, its conditions checked."""
+    """The entry that a copy reads, its conditions checked, for whoever may read it."""
+    try:
+        entry = await _source_entry(ctx, source)
+    except (S3Error, StoreError):
+        await permit_knowing(ctx, source.bucket)
+        raise
+    check_copy_source(conditions, entry.etag, to_datetime(entry.time_us))
+    return entry
+
+
+async def _source_entry(ctx: Context, source: op.CopySource) -> Entry:
     view = await view_of(ctx, source.bucket, source.version_id)
+    check_source_owner(ctx, view.branch)
     try:
         entry = await ctx.read(ctx.store.entry, view, source.key)
     except KeyIsAbsent as exc:
         if view.commit is not None and exc.marker is not None and exc.marker.commit_id == view.commit.id:
             raise InvalidRequest("The source of a copy request may not specifically refer to a delete marker.") from exc
         raise NoSuchKey(fields={"Key": source.key}) from exc
-    check_copy_source(conditions, entry.etag, to_datetime(entry.time_us))
+    permit_object(ctx, view, entry, "GetObject")
     return entry
 
 
@@ -319,9 +337,7 @@ async def delete_object(ctx: Context, request: op.DeleteObjectInput) -> op.Delet
 
 
 async def _restore(ctx: Context, branch: Branch, key: str, version_id: str) -> Restore:
-    """The one change that may name a version: undoing the deletion that it is. It is for members of the project."""
-    if ctx.caller.is_anonymous:
-        raise Refused(AccessDenied())
+    """The one change that may name a version: undoing the deletion that it is."""
     view = await ctx.read(ctx.store.at, branch, version_id)
     assert view.commit is not None
     try:
@@ -351,6 +367,8 @@ async def delete_objects(ctx: Context, request: op.DeleteObjectsInput) -> op.Del
 
 
 async def _deletion(ctx: Context, branch: Branch, named: op.ObjectIdentifier) -> Change | StoreError:
+    if not may_delete(ctx, branch, named.key, is_version=named.version_id is not None):
+        return Refused(AccessDenied())
     if named.version_id is None:
         return Delete(named.key, _identifier_guard(named))
     try:

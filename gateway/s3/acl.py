@@ -1,8 +1,9 @@
 """Access control lists: who may do what to a bucket or an object beyond its owner; canned ones and XML.
 
 Sources: S3 user guide, "Access control list (ACL) overview"; S3 API reference, PutBucketAcl. What is
-offered: READ and WRITE for the two predefined groups, by a canned ACL or as a document. The owner always
-has FULL_CONTROL. Other grants, to single users for one, are not offered, and refused.
+offered: READ and WRITE for the two predefined groups, and READ or FULL_CONTROL of an object for the owner of the
+bucket that it is in, by a canned ACL or as a document. The owner always has FULL_CONTROL. Other grants, to other
+single users for one, are not offered, and refused.
 
 An Acl is a value of its own text, `ALL_USERS:READ,ALL_USERS:WRITE`: "" is `private`.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gateway.s3 import errors
-from gateway.s3.errors import AccessDenied, MalformedACLError, MissingSecurityHeader
+from gateway.s3.errors import AccessDenied, MalformedACLError, MissingSecurityHeader, S3Error
 from gateway.s3.operations import Owner
 from gateway.s3.parse_params import invalid_argument
 from gateway.s3.xml import Element, document, element, group, parse_xml
@@ -32,13 +33,15 @@ class Permission(Enum):
 
     READ = "READ"
     WRITE = "WRITE"
+    FULL_CONTROL = "FULL_CONTROL"
 
 
 class Grantees(Enum):
-    """The predefined groups that a grant may be to, by their URI."""
+    """Whom a grant may be to: the predefined groups, by their URI, and the owner of an object's bucket."""
 
     ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
     AUTHENTICATED_USERS = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+    BUCKET_OWNER = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,9 @@ _CANNED: Mapping[str, Acl] = {
     "public-read": Acl((_ALL_READ,)),
     "public-read-write": Acl((_ALL_READ, Grant(Grantees.ALL_USERS, Permission.WRITE))),
     "authenticated-read": Acl((Grant(Grantees.AUTHENTICATED_USERS, Permission.READ),)),
-    # Whoever owns the bucket may read and write all that is in it anyhow.
-    "bucket-owner-read": PRIVATE,
-    "bucket-owner-full-control": PRIVATE,
+    # To be told, no more: whoever owns the bucket may read and write all that is in it anyhow.
+    "bucket-owner-read": Acl((Grant(Grantees.BUCKET_OWNER, Permission.READ),)),
+    "bucket-owner-full-control": Acl((Grant(Grantees.BUCKET_OWNER, Permission.FULL_CONTROL),)),
 }
 # EC2's image service and S3's log delivery are grantees that do not exist here.
 _NOT_OFFERED = frozenset({"aws-exec-read", "log-delivery-write"})
@@ -106,8 +109,8 @@ def parse_acl(text: str) -> Acl:
 # ---------------------------------------------------------------- as XML
 
 
-def parse_acl_document(body: bytes, owner: Owner) -> Acl:
-    """An AccessControlPolicy by which `owner` keeps full control.
+def parse_acl_document(body: bytes, owner: Owner, bucket_owner: Owner | None = None) -> Acl:
+    """An AccessControlPolicy by which `owner` keeps full control. `bucket_owner`: of an object's bucket.
 
     AccessDenied where another owner is named, MalformedACLError for what is no ACL, NotImplemented for grants
     that are not offered.
@@ -120,13 +123,13 @@ def parse_acl_document(body: bytes, owner: Owner) -> Acl:
         raise MalformedACLError
     if named.child_text("ID") not in (None, owner.id):
         raise AccessDenied("An ACL can not give a bucket or an object to another owner.")
-    granted = [_grant(child, owner) for child in listed.find_all("Grant")]
+    granted = [_grant(child, owner, bucket_owner or owner) for child in listed.find_all("Grant")]
     if None not in granted:
         raise errors.NotImplemented("An owner's FULL_CONTROL can not be taken away.")
     return Acl(tuple(dict.fromkeys(grant for grant in granted if grant is not None)))
 
 
-def _grant(root: Element, owner: Owner) -> Grant | None:
+def _grant(root: Element, owner: Owner, bucket_owner: Owner) -> Grant | None:
     """One grant; None for the owner's FULL_CONTROL."""
     grantee, permission = root.find("Grantee"), root.child_text("Permission")
     if grantee is None or permission not in _PERMISSIONS:
@@ -134,21 +137,38 @@ def _grant(root: Element, owner: Owner) -> Grant | None:
     uri, user = grantee.child_text("URI"), grantee.child_text("ID")
     if user == owner.id and permission == _FULL_CONTROL:
         return None
+    if user == bucket_owner.id != owner.id and permission in ("READ", _FULL_CONTROL):
+        return Grant(Grantees.BUCKET_OWNER, Permission(permission))
     try:
-        return Grant(Grantees(uri), Permission(permission))
+        grant = Grant(Grantees(uri), Permission(permission))
     except ValueError as error:
-        raise errors.NotImplemented(
-            "Of grants to others than the owner only READ and WRITE are offered, to the groups AllUsers and "
-            "AuthenticatedUsers."
-        ) from error
+        raise _not_offered() from error
+    if grant.to is Grantees.BUCKET_OWNER or grant.permission is Permission.FULL_CONTROL:
+        raise _not_offered()
+    return grant
 
 
-def render_acl(acl: Acl, owner: Owner) -> bytes:
-    """The AccessControlPolicy, the owner's grant last."""
-    who = f"{element('ID', owner.id)}{element('DisplayName', owner.display_name)}"
-    grants = [_grant_xml("Group", element("URI", grant.to.value), grant.permission.value) for grant in acl.grants]
+def _not_offered() -> S3Error:
+    return errors.NotImplemented(
+        "Of grants to others than the owner only READ and WRITE are offered, to the groups AllUsers and "
+        "AuthenticatedUsers, and READ and FULL_CONTROL to the bucket's owner."
+    )
+
+
+def render_acl(acl: Acl, owner: Owner, bucket_owner: Owner | None = None) -> bytes:
+    """The AccessControlPolicy, the owner's grant last. `bucket_owner`: of an object's bucket."""
+    who, grants = _user_xml(owner), []
+    for grant in acl.grants:
+        if grant.to is not Grantees.BUCKET_OWNER:
+            grants.append(_grant_xml("Group", element("URI", grant.to.value), grant.permission.value))
+        elif bucket_owner is not None and bucket_owner.id != owner.id:
+            grants.append(_grant_xml("CanonicalUser", _user_xml(bucket_owner), grant.permission.value))
     grants.append(_grant_xml("CanonicalUser", who, _FULL_CONTROL))
     return document("AccessControlPolicy", group("Owner", who), group("AccessControlList", *grants))
+
+
+def _user_xml(owner: Owner) -> str:
+    return f"{element('ID', owner.id)}{element('DisplayName', owner.display_name)}"
 
 
 def _grant_xml(kind: str, who: str, permission: str) -> str:

@@ -256,6 +256,10 @@ class MalformedACLError(S3Error):
     message = "The ACL that you provided was not well formed or did not validate against our published schema."
 
 
+class MalformedPolicy(S3Error):
+    message = "Policies must be valid JSON and the first byte must be '{'"
+
+
 class MissingSecurityHeader(S3Error):
     message = "Your request was missing a required header"
 

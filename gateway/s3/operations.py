@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Filler in listings: who owns a bucket, an object, an upload."""
+    """Who owns a bucket, an object, an upload."""
 
     id: str
     display_name: str
@@ -192,10 +192,11 @@ class PutBucketVersioningInput:
 
 @dataclass(frozen=True, slots=True)
 class GetAclOutput:
-    """`acl`: as `acl.format_acl` has it."""
+    """`acl`: as `acl.format_acl` has it. `bucket_owner`: of the bucket that an object is in."""
 
     owner: Owner
     acl: str
+    bucket_owner: Owner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,24 @@ class PutAclInput:
     version_id: str | None
     acl: str | None
     document: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class PutBucketPolicyInput:
+    """`document`: as it was sent, not checked yet."""
+
+    bucket: str
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GetBucketPolicyOutput:
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetBucketPolicyStatusOutput:
+    is_public: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Request → Input: ACLs, CORS and its preflight; otherwise as `parse`."""
+"""Request → Input: ACLs, policies, CORS and its preflight; otherwise as `parse`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ def put_acl(request: Request, body: bytes) -> op.PutAclInput:
         raise UnexpectedContent
     version = None if request.key is None else version_id(request)
     return op.PutAclInput(bucket_name(request), request.key, version, canned, body)
+
+
+def put_bucket_policy(request: Request, body: bytes) -> op.PutBucketPolicyInput:
+    return op.PutBucketPolicyInput(bucket_name(request), body)
 
 
 def put_bucket_cors(request: Request, body: bytes) -> op.PutBucketCorsInput:

@@ -76,6 +76,11 @@ def post_object(request: Request, form: Form) -> op.PostObjectInput:
     )
 
 
+def acl_field(form: Form) -> Mapping[str, str]:
+    """The header that the form's ACL is in a PUT."""
+    return {ACL_HEADER: form.fields["acl"]} if "acl" in form.fields else {}
+
+
 def _as_put(request: Request, fields: Mapping[str, str]) -> Request:
     """The PUT that says what the form does."""
     key = fields["key"]

@@ -13,7 +13,16 @@ from gateway.s3.xml import document, element
 
 def get_acl(output: op.GetAclOutput) -> Response:
     """GetBucketAcl and GetObjectAcl."""
-    return xml_response(render_acl(parse_acl(output.acl), output.owner))
+    return xml_response(render_acl(parse_acl(output.acl), output.owner, output.bucket_owner))
+
+
+def get_bucket_policy(output: op.GetBucketPolicyOutput) -> Response:
+    """The document itself, as it was put."""
+    return Response(200, [("Content-Type", "application/json")], output.document.encode())
+
+
+def get_bucket_policy_status(output: op.GetBucketPolicyStatusOutput) -> Response:
+    return xml_response(document("PolicyStatus", element("IsPublic", "TRUE" if output.is_public else "FALSE")))
 
 
 def get_bucket_cors(output: op.GetBucketCorsOutput) -> Response:

@@ -47,8 +47,8 @@ class Level(Enum):
 
 
 class Body(Enum):
-    """What becomes of a request's body: ignored; read whole, at most `max_body`; streamed beside the Input; a
-    form's fields read and its file streamed."""
+    """What becomes of a request's body: ignored; read whole (XML, but for a policy's JSON), at most `max_body`;
+    streamed beside the Input; a form's fields read and its file streamed."""
 
     NONE = "none"
     XML = "xml"
@@ -83,6 +83,7 @@ class Row:
 
 
 COPY_SOURCE = "x-amz-copy-source"
+MAX_POLICY_BYTES = 20 * 1024
 
 _SERVICE, _BUCKET, _OBJECT = Level.SERVICE, Level.BUCKET, Level.OBJECT
 
@@ -117,11 +118,19 @@ _OFFERED: dict[Row, Operation] = {
         "DeleteObjects", parse.delete_objects, render.delete_objects, Body.XML, parse.MAX_DELETE_BYTES
     ),
     Row("POST", _BUCKET): Operation("PostObject", parse_post.post_object, render_access.post_object, Body.FORM),
-    # ACLs and CORS
+    # ACLs, policies and CORS
     Row("GET", _BUCKET, "acl"): Operation("GetBucketAcl", parse.bucket_input, render_access.get_acl),
     Row("PUT", _BUCKET, "acl"): Operation("PutBucketAcl", parse_access.put_acl, render.empty, Body.XML, acl.MAX_BYTES),
     Row("GET", _OBJECT, "acl"): Operation("GetObjectAcl", parse.object_version, render_access.get_acl),
     Row("PUT", _OBJECT, "acl"): Operation("PutObjectAcl", parse_access.put_acl, render.empty, Body.XML, acl.MAX_BYTES),
+    Row("GET", _BUCKET, "policy"): Operation("GetBucketPolicy", parse.bucket_input, render_access.get_bucket_policy),
+    Row("PUT", _BUCKET, "policy"): Operation(
+        "PutBucketPolicy", parse_access.put_bucket_policy, render.empty, Body.XML, MAX_POLICY_BYTES
+    ),
+    Row("DELETE", _BUCKET, "policy"): Operation("DeleteBucketPolicy", parse.bucket_input, render.empty),
+    Row("GET", _BUCKET, "policyStatus"): Operation(
+        "GetBucketPolicyStatus", parse.bucket_input, render_access.get_bucket_policy_status
+    ),
     Row("GET", _BUCKET, "cors"): Operation("GetBucketCors", parse.bucket_input, render_access.get_bucket_cors),
     Row("PUT", _BUCKET, "cors"): Operation(
         "PutBucketCors", parse_access.put_bucket_cors, render.empty, Body.XML, cors.MAX_BYTES
@@ -182,7 +191,6 @@ _OFFERED |= _ABSENT
 # S3's names of what is answered with NotImplemented.
 _NOT_OFFERED: dict[Row, str] = {
     # who may do what
-    Row("PUT", _BUCKET, "policy"): "PutBucketPolicy",
     Row("PUT", _BUCKET, "publicAccessBlock"): "PutPublicAccessBlock",
     Row("PUT", _BUCKET, "ownershipControls"): "PutBucketOwnershipControls",
     Row("GET", _BUCKET, "session"): "CreateSession",

@@ -53,8 +53,6 @@ def _no_lock() -> S3Error:
 
 
 OF_BUCKETS = (
-    Absent("policy", "GetBucketPolicy", "DeleteBucketPolicy", errors.NoSuchBucketPolicy),
-    Absent("policyStatus", "GetBucketPolicyStatus", error=errors.NoSuchBucketPolicy),
     Absent(
         "publicAccessBlock",
         "GetPublicAccessBlock",

@@ -12,7 +12,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -30,7 +30,7 @@ from gateway.s3.address import build_request, unaddressed_request
 from gateway.s3.errors import InternalError, S3Error
 from gateway.s3.multipart_form import form_boundary
 from gateway.s3.parse_payload import parse_payload
-from gateway.s3.parse_post import Form, read_form
+from gateway.s3.parse_post import Form, acl_field, read_form
 from gateway.s3.render import render_error
 from gateway.s3.request import Request
 from gateway.s3.route import Body, Operation, route
@@ -166,15 +166,16 @@ class Pipeline:
             caller, record.access_key = identity.principal, identity.access_key
             if "origin" in request.headers:
                 await self._tell_origin(exchange, request, caller, body)
-        context = self._context(caller, body)
+            request = replace(request, key=source.fields["key"], headers={**request.headers, **acl_field(source)})
+        context = self._context(request, operation.name, caller, body)
         if not operation.is_public:
-            await authorise(context, operation.name, request.bucket)
+            await authorise(context)
         if operation.body is Body.XML:
             source = await body.whole(parse_payload(request), operation.max_body)
         if isinstance(source, bytes) and len(source) > _PARSED_HERE:
-            parsed = await context.work(operation.parse, request, source)
+            parsed = await context.work(operation.parse, record.request, source)
         else:
-            parsed = operation.parse(request, source)
+            parsed = operation.parse(record.request, source)
         output = await self._handlers[operation.name](context, parsed)
         if isinstance(output, Download):
             await self._sender.send(exchange, operation.render(output.output), output.segments)
@@ -183,10 +184,12 @@ class Pipeline:
 
     async def _tell_origin(self, exchange: Exchange, request: Request, caller: Principal, body: RequestBody) -> None:
         """Has the answer, whatever it will be, say what the rules of the caller's bucket let the browser do with it."""
-        exchange.more_headers = await response_headers(self._context(caller, body), request)
+        exchange.more_headers = await response_headers(
+            self._context(request, "PreflightRequest", caller, body), request
+        )
 
-    def _context(self, caller: Principal, body: RequestBody) -> Context:
-        return Context(self._store, self._threads, caller, self._config.region, body)
+    def _context(self, request: Request, operation: str, caller: Principal, body: RequestBody) -> Context:
+        return Context(self._store, self._threads, caller, self._config.region, body, request, operation)
 
     async def _refuse(self, exchange: Exchange, record: _Record, error: S3Error) -> None:
         record.error_code = error.code

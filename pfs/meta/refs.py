@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import and_, bindparam, func, insert, literal_column, select, update
 
 from pfs.meta.database import Connection, Row, Statement
-from pfs.meta.tables import branches, repos, timelines
-from pfs.model import Branch, Repo
+from pfs.meta.tables import branch_settings, branches, repos, timelines
+from pfs.model import NO_SETTINGS, Branch, Repo
+
+# Settings that a Branch comes with, since who may do what is asked at every request; the store reads none of them.
+TOLD = ("owner", "acl", "policy")
 
 _B, _R, _T = branches.c, repos.c, timelines.c
 _branch_columns = (
@@ -23,8 +26,14 @@ _branch_columns = (
     _B.head_seq,
     _B.created_us,
 )
+_WIDTH = len(_branch_columns)
+_told = [branch_settings.alias(f"{name}_setting") for name in TOLD]
 _repo_columns = (_R.id, _R.uid, _R.project, _R.name, _R.default_branch, _R.created_us)
-_joined = select(*_branch_columns).join_from(repos, branches, _B.repo_id == _R.id)
+_joined = select(*_branch_columns, *(told.c.value for told in _told)).join_from(repos, branches, _B.repo_id == _R.id)
+for _name, _setting in zip(TOLD, _told, strict=True):
+    _joined = _joined.outerjoin(
+        _setting, and_(_setting.c.branch_id == _B.id, _setting.c.name == literal_column(f"'{_name}'"))
+    )
 _this_repo = (_R.project == bindparam("project"), _R.name == bindparam("repo"), _R.deleted_us.is_(None))
 _live = _B.deleted_us.is_(None)
 
@@ -105,11 +114,11 @@ def branches_by_label(conn: Connection, project: str, prefix: str, after: str, l
     rows = conn.all(
         _BRANCHES_BY_LABEL, project=project, prefix=prefix, end=prefix + "\U0010ffff", after=after, limit=limit
     )
-    return [Branch(*row) for row in rows]
+    return [_known_branch(row) for row in rows]
 
 
 def branches_of_repo(conn: Connection, repo_id: int) -> Sequence[Branch]:
-    return [Branch(*row) for row in conn.all(_BRANCHES_OF_REPO, repo_id=repo_id)]
+    return [_known_branch(row) for row in conn.all(_BRANCHES_OF_REPO, repo_id=repo_id)]
 
 
 def count_branches(conn: Connection, repo_id: int) -> int:
@@ -203,7 +212,13 @@ def set_flat(conn: Connection, timeline_id: int) -> None:
 
 
 def _branch(row: Row | None) -> Branch | None:
-    return Branch(*row) if row else None
+    return _known_branch(row) if row else None
+
+
+def _known_branch(row: Row) -> Branch:
+    told = row[_WIDTH:]
+    settings = {name: value for name, value in zip(TOLD, told, strict=True) if value is not None} if any(told) else None
+    return Branch(*(*row[:_WIDTH], settings or NO_SETTINGS))
 
 
 def _new_id(row: Row | None) -> int:

@@ -81,7 +81,7 @@ def test_a_missing_bucket_comes_first(s3: Any, name: str, call: str) -> None:
         getattr(s3, call)(Bucket=name)
 
 
-@pytest.mark.parametrize("resource", ["policy", "publicAccessBlock", "ownershipControls"])
+@pytest.mark.parametrize("resource", ["publicAccessBlock", "ownershipControls"])
 def test_what_cannot_be_set_is_refused(raw: Raw, bucket: str, resource: str) -> None:
     reply = raw.request("PUT", f"/{bucket}?{resource}", body=b"{}")
     assert (reply.status, reply.code) == (501, "NotImplemented")

@@ -31,6 +31,7 @@ def plan(conn: Connection, statement: Statement) -> list[str]:
 
 BLOB = "SEARCH blobs USING INDEX blobs_digest (digest=?) LEFT-JOIN"
 SETTINGS = "SEARCH entry_settings USING INDEX sqlite_autoindex_entry_settings_1 (key=? AND commit_id=?) LEFT-JOIN"
+BRANCH_SETTING = "USING INDEX sqlite_autoindex_branch_settings_1 (branch_id=? AND name=?) LEFT-JOIN"
 LIVE = "SEARCH entries USING INDEX entries_live (timeline_id=? AND key=?)"
 LATEST = "SEARCH entries USING INDEX entries_key (timeline_id=? AND key=? AND seq<?)"
 
@@ -93,6 +94,7 @@ PLANS: list[tuple[str, Statement, list[str]]] = [
         [
             "SEARCH repos USING INDEX repos_name (project=? AND name=?)",
             "SEARCH branches USING INDEX branches_name (repo_id=? AND name=?)",
+            *(f"SEARCH {name}_setting {BRANCH_SETTING}" for name in refs.TOLD),
         ],
     ),
     (

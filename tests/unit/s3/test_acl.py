@@ -36,9 +36,14 @@ from tests.unit.s3.reading import as_client
 OWNER = op.Owner("owner-id", "The Owner")
 ALL_READ = Grant(Grantees.ALL_USERS, Permission.READ)
 ALL_WRITE = Grant(Grantees.ALL_USERS, Permission.WRITE)
+GROUPS = (Grantees.ALL_USERS, Grantees.AUTHENTICATED_USERS)
 KNOWN_READ = Grant(Grantees.AUTHENTICATED_USERS, Permission.READ)
 
-GRANTS = st.builds(Grant, st.sampled_from(Grantees), st.sampled_from(Permission))
+BUCKET_OWNER = op.Owner("bucket-owner-id", "The Bucket's Owner")
+GRANTS = st.sampled_from(
+    [Grant(to, permission) for to in GROUPS for permission in (Permission.READ, Permission.WRITE)]
+    + [Grant(Grantees.BUCKET_OWNER, permission) for permission in (Permission.READ, Permission.FULL_CONTROL)]
+)
 ACLS = st.lists(GRANTS, unique=True, max_size=4).map(lambda grants: Acl(tuple(grants)))
 
 
@@ -49,8 +54,8 @@ ACLS = st.lists(GRANTS, unique=True, max_size=4).map(lambda grants: Acl(tuple(gr
         ("public-read", (ALL_READ,)),
         ("public-read-write", (ALL_READ, ALL_WRITE)),
         ("authenticated-read", (KNOWN_READ,)),
-        ("bucket-owner-read", ()),
-        ("bucket-owner-full-control", ()),
+        ("bucket-owner-read", (Grant(Grantees.BUCKET_OWNER, Permission.READ),)),
+        ("bucket-owner-full-control", (Grant(Grantees.BUCKET_OWNER, Permission.FULL_CONTROL),)),
     ],
 )
 def test_canned_acls(name: str, grants: tuple[Grant, ...]) -> None:
@@ -83,7 +88,7 @@ def test_acls_survive_as_text(acl: Acl) -> None:
 
 @given(ACLS)
 def test_acls_survive_as_xml(acl: Acl) -> None:
-    assert parse_acl_document(render_acl(acl, OWNER), OWNER) == acl
+    assert parse_acl_document(render_acl(acl, OWNER, BUCKET_OWNER), OWNER, BUCKET_OWNER) == acl
 
 
 @pytest.mark.parametrize("text", ["ALL_USERS", "ALL_USERS:FLY", "NOBODY:READ", ",", "public-read"])

@@ -119,6 +119,7 @@ def test_object_headers() -> None:
         },
         {"a": "1", "empty": "", "é": "ü"},
         {"a": "1 +", "b": "2"},
+        "BUCKET_OWNER:FULL_CONTROL",
     )
     assert object_headers(put({})) == ObjectHeaders()
     assert object_headers(put({"x-amz-tagging": ""})).tags == {}

@@ -50,8 +50,6 @@ def test_get_answers_with_an_error_or_an_empty_configuration(absent: Absent, pat
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
-        ("/b?policy", 404, "NoSuchBucketPolicy"),
-        ("/b?policyStatus", 404, "NoSuchBucketPolicy"),
         ("/b?lifecycle", 404, "NoSuchLifecycleConfiguration"),
         ("/b?website", 404, "NoSuchWebsiteConfiguration"),
         ("/b?encryption", 404, "ServerSideEncryptionConfigurationNotFoundError"),
