@@ -138,12 +138,6 @@ class MergeLaws(RuleBasedStateMachine):
     def commit(self, pick: int, changes: dict[str, bytes | None]) -> None:
         self.commit_to(self.line(pick), changes)
 
-    def commit_to(self, line: Line, changes: Mapping[str, bytes | None]) -> None:
-        wanted: list[Change] = [Delete(k) if v is None else Put(k, inline(v)) for k, v in changes.items()]
-        commit = line.checkout.commit(*wanted).commit
-        assert commit is not None
-        self.made(line, commit.id, applied(line.head.tree, changes), line.head)
-
     @precondition(lambda self: len(self.lines) < 5)
     @rule(pick=picks, age=picks)
     def fork(self, pick: int, age: int) -> None:
@@ -217,6 +211,12 @@ class MergeLaws(RuleBasedStateMachine):
                 assert self.store.resolve(line.checkout.branch, f"HEAD~{age}").id == node.id
 
     # ---------------------------------------------------------------- helpers
+
+    def commit_to(self, line: Line, changes: Mapping[str, bytes | None]) -> None:
+        wanted: list[Change] = [Delete(k) if v is None else Put(k, inline(v)) for k, v in changes.items()]
+        commit = line.checkout.commit(*wanted).commit
+        assert commit is not None
+        self.made(line, commit.id, applied(line.head.tree, changes), line.head)
 
     def merge_with(self, line: Line, theirs: Node, strategy: Any, fast_forward: bool, squash: bool) -> None:
         ours, options = line.head, {"strategy": strategy, "fast_forward": fast_forward, "squash": squash}
