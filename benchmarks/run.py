@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import history
 import large
 import load
 import memory
@@ -11,7 +12,7 @@ import scale
 from cli import Benchmark, carry_out, finish, parse, parser
 from report import say
 
-BENCHMARKS: Mapping[str, Benchmark] = {module.NAME: module.run for module in (load, large, memory, scale)}
+BENCHMARKS: Mapping[str, Benchmark] = {module.NAME: module.run for module in (load, large, memory, scale, history)}
 
 
 def main() -> None:

@@ -4,12 +4,14 @@
     ├── CallerError            the caller's mistake; nothing was changed
     │   ├── InvalidName        a repo, branch or key that the grammar rules out
     │   ├── InvalidRevision    text that is no revision
-    │   ├── NoSuchRepo, NoSuchBranch, BranchExists
+    │   ├── NoSuchRepo, NoSuchBranch, NoSuchTag, RepoExists, BranchExists, TagExists
     │   ├── NoSuchCommit       a revision that names nothing here
     │   │   └── AmbiguousRevision   an id prefix that names several commits
     │   ├── NoSuchKey          absent, or deleted: `marker` tells which
     │   ├── NoSuchUpload, NoSuchPart, PartTooSmall
     │   ├── HistoryIsImmutable a change to what has been committed
+    │   ├── HeadMoved          the head is not the one that the caller expected
+    │   ├── Conflicted         a merge, cherry-pick or revert that both sides contradict
     │   └── GuardRefused       base for what a caller's own guard raises
     ├── TryAgain               the store is sound, this attempt failed
     │   ├── StoreBusy          a lock or a connection was not to be had in time
@@ -28,7 +30,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pfs.model import Entry
+    from pfs.model import CommitId, Conflict, Entry
 
 
 class StoreError(Exception):
@@ -63,10 +65,28 @@ class NoSuchBranch(CallerError):
         super().__init__(f"repo {repo!r} has no branch {branch!r}")
 
 
+class NoSuchTag(CallerError):
+    def __init__(self, repo: str, tag: str) -> None:
+        self.repo, self.tag = repo, tag
+        super().__init__(f"repo {repo!r} has no tag {tag!r}")
+
+
+class RepoExists(CallerError):
+    def __init__(self, repo: str) -> None:
+        self.repo = repo
+        super().__init__(f"there already is a repo {repo!r}")
+
+
 class BranchExists(CallerError):
     def __init__(self, repo: str, branch: str) -> None:
         self.repo, self.branch = repo, branch
         super().__init__(f"repo {repo!r} already has a branch {branch!r}")
+
+
+class TagExists(CallerError):
+    def __init__(self, repo: str, tag: str) -> None:
+        self.repo, self.tag = repo, tag
+        super().__init__(f"repo {repo!r} already has a tag {tag!r}")
 
 
 class NoSuchCommit(CallerError):
@@ -117,6 +137,24 @@ class HistoryIsImmutable(CallerError):
     def __init__(self, commit_id: str) -> None:
         self.commit_id = commit_id
         super().__init__("a committed version can not be changed or removed")
+
+
+class HeadMoved(CallerError):
+    """`actual` is the head's id now; the caller expected another."""
+
+    def __init__(self, branch: str, actual: CommitId) -> None:
+        self.branch, self.actual = branch, actual
+        super().__init__(f"the head of branch {branch!r} is {actual}")
+
+
+class Conflicted(CallerError):
+    """`conflicts` are all of them, in the keys' order."""
+
+    def __init__(self, conflicts: Sequence[Conflict]) -> None:
+        self.conflicts = tuple(conflicts)
+        keys = [repr(conflict.key) for conflict in self.conflicts[:3]]
+        more = f" and {len(self.conflicts) - 3} more" if len(self.conflicts) > 3 else ""
+        super().__init__(f"both sides changed {', '.join(keys)}{more}")
 
 
 class GuardRefused(CallerError):

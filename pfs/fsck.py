@@ -17,11 +17,11 @@ from pfs.commits.chain import commit_id
 from pfs.errors import BadRecord, MissingBlob
 from pfs.listing import visible_after
 from pfs.manifest import decode_extents, decode_manifest
-from pfs.meta import commits, contents, entries, refs, uploads
+from pfs.meta import commits, contents, entries, refs, tags, uploads
 from pfs.meta.database import Connection
 from pfs.meta.refs import Timeline
 from pfs.meta.settings import stray_settings
-from pfs.model import BLOB, MANIFEST, OBJECT, Commit, Digest, Entry, Extent, Repo
+from pfs.model import BLOB, MANIFEST, OBJECT, Commit, CommitId, Digest, Entry, Extent, Repo
 from pfs.timelines import Timelines
 
 _BATCH = 1_000
@@ -30,7 +30,7 @@ _READ_SIZE = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`kind`: chain, head, interval, copy, settings, blob, manifest. `subject` names the record, `detail`
+    """`kind`: chain, head, tag, interval, copy, settings, blob, manifest. `subject` names the record, `detail`
     says what is wrong."""
 
     kind: str
@@ -75,6 +75,7 @@ def _check_repo(conn: Connection, repo: Repo, report: Report) -> None:
             _check_copies(conn, timelines, line, report)
         except BadRecord as exc:
             report.found("copy", f"timeline {line.id}", str(exc))
+    _check_tags(conn, repo, report)
     for branch in refs.branches_of_repo(conn, repo.id):
         report.branches += 1
         owner = _owner(lines, branch.timeline_id, branch.head_seq)
@@ -82,6 +83,15 @@ def _check_repo(conn: Connection, repo: Repo, report: Report) -> None:
             report.found("head", branch.label, f"its head, commit {branch.head_seq} of its timeline, is not there")
         if commits.commit_at(conn, branch.timeline_id, branch.head_seq + 1) is not None:
             report.found("head", branch.label, f"its head, commit {branch.head_seq}, is not its timeline's last")
+
+
+def _check_tags(conn: Connection, repo: Repo, report: Report) -> None:
+    after = ""
+    while page := tags.tags_of_repo(conn, repo.id, after, _BATCH):
+        for tag in page:
+            if not commits.commits_by_prefix(conn, repo.id, tag.commit_id, 1):
+                report.found("tag", f"{tag.name} of {repo.name}", f"its commit {tag.commit_id} is not there")
+        after = page[-1].name
 
 
 def _owner(lines: dict[int, Timeline], timeline_id: int, seq: int) -> Timeline | None:
@@ -124,7 +134,11 @@ def _check_commit(
     except BadRecord as exc:
         report.found("chain", commit.id, str(exc))
         return
-    if _recomputed(conn, repo, line, commit, parent, changes) != commit.id:
+    merged = commits.merge_parents_of(conn, line.id, commit.seq)
+    for other in merged:
+        if not commits.commits_by_prefix(conn, repo.id, other, 1):
+            report.found("chain", commit.id, f"its parent {other} is not there")
+    if _recomputed(repo, line, commit, parent, merged, changes) != commit.id:
         report.found("chain", commit.id, "its recorded history does not give this id")
     wrote = {(entry.commit_id, entry.time_us) for entry in changes}
     if len(changes) != commit.change_count or wrote - {(commit.id, commit.time_us)}:
@@ -132,9 +146,13 @@ def _check_commit(
 
 
 def _recomputed(
-    conn: Connection, repo: Repo, line: Timeline, commit: Commit, parent: Commit | None, changes: Sequence[Entry]
+    repo: Repo,
+    line: Timeline,
+    commit: Commit,
+    parent: Commit | None,
+    merged: Sequence[CommitId],
+    changes: Sequence[Entry],
 ) -> str:
-    merged = commits.merge_parents_of(conn, line.id, commit.seq)
     return commit_id(
         repo_uid=repo.uid,
         timeline_uid=line.uid,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pfs.errors import AmbiguousRevision, BadRecord, NoSuchCommit
-from pfs.meta import commits, refs
+from pfs.meta import commits, refs, tags
 from pfs.meta.database import Connection
 from pfs.model import Branch, Commit, CommitId, View, from_datetime
 from pfs.revision import ID_LENGTH, Ancestor, Parent, Revision, format_revision, parse_revision
@@ -31,7 +31,7 @@ def head_commit(conn: Connection, timelines: Timelines, branch: Branch) -> Commi
 def resolve(conn: Connection, timelines: Timelines, branch: Branch, rev: str) -> Commit:
     """The commit that `rev` names, seen from `branch`; HEAD is the branch's head.
 
-    A full id comes first, then a branch, then an id prefix. Raises InvalidRevision, NoSuchCommit,
+    A full id comes first, then a branch, then a tag, then an id prefix. Raises InvalidRevision, NoSuchCommit,
     AmbiguousRevision.
     """
     revision = parse_revision(rev)
@@ -54,13 +54,21 @@ def _base(conn: Connection, timelines: Timelines, branch: Branch, revision: Revi
     if name is not None and name != branch.name:
         named = refs.find_branch(conn, branch.project, branch.repo, name)
         if named is None:
-            if prefix is None:
-                raise NoSuchCommit(rev)
-            return _by_prefix(conn, branch.repo_id, prefix, rev)
+            return _tagged(conn, branch.repo_id, revision, rev)
         branch = named
     if revision.at is not None:
         return _as_of(conn, timelines, branch, revision.at, rev)
     return head_commit(conn, timelines, branch)
+
+
+def _tagged(conn: Connection, repo_id: int, revision: Revision, rev: str) -> Commit:
+    """What a name that is no branch's means: a tag, or else an id prefix."""
+    tag = None if revision.name is None or revision.at else tags.find_tag(conn, repo_id, revision.name)
+    if tag is not None:
+        return _by_prefix(conn, repo_id, tag.commit_id, rev)
+    if revision.id_prefix is None:
+        raise NoSuchCommit(rev)
+    return _by_prefix(conn, repo_id, revision.id_prefix, rev)
 
 
 def _by_prefix(conn: Connection, repo_id: int, prefix: str, rev: str) -> Commit:
@@ -107,6 +115,11 @@ def _at(conn: Connection, timelines: Timelines, timeline_id: int, seq: int) -> C
     if commit is None:
         raise BadRecord("commits", f"timeline {timeline_id} has no commit {seq}")
     return commit
+
+
+def first_parent(conn: Connection, timelines: Timelines, commit: Commit) -> Commit | None:
+    """None of the root commit."""
+    return None if commit.seq == 0 else _at(conn, timelines, commit.timeline_id, commit.seq - 1)
 
 
 def commit_by_id(conn: Connection, repo_id: int, commit_id: CommitId) -> Commit:

@@ -17,6 +17,7 @@ from pfs.model import MARKER, CommitId, Entry, Level, Listing, VersionListing, V
 from pfs.timelines import Timelines
 
 _SMALL_BATCH, _LARGE_BATCH = 32, 128
+_COUNTED = 10_000  # rows that a count reads at a time, at most
 _key = attrgetter("key")  # which sorts as its UTF-8 bytes do
 
 
@@ -52,6 +53,15 @@ def visible_after(conn: Connection, levels: Sequence[Level], first: bytes, limit
     """Up to `limit` visible entries of these levels from key `first` on."""
     scan = _Scan([_keys_of(conn, level, None) for level in levels], (first, None), limit, folds=False)
     return list(itertools.islice(scan.visible(), limit))
+
+
+def count_visible(conn: Connection, levels: Sequence[Level]) -> tuple[int, int]:
+    """How many keys a head's levels show, and their bytes."""
+    if len(levels) == 1:
+        return entries.sum_live(conn, levels[0].timeline_id)
+    scan = _Scan([_keys_of(conn, level, None) for level in levels], (b"", None), _COUNTED, folds=False)
+    sizes = [entry.size for entry in scan.visible()]
+    return len(sizes), sum(sizes)
 
 
 def list_versions(

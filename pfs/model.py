@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple, NewType
+from typing import Any, Literal, NamedTuple, NewType
 
 CommitId = NewType("CommitId", str)
 """64 lower-case hex digits: the BLAKE3 digest of the commit's canonical bytes."""
@@ -82,6 +82,17 @@ class Commit:
     message: str
     metadata: str
     change_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A name for one commit, for ever the same. `author`, `time_us` and `message` are the tagging's own."""
+
+    name: str
+    commit_id: CommitId
+    author: str
+    time_us: int
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,3 +261,88 @@ class VersionListing:
     versions: Sequence[tuple[Entry, bool]]
     prefixes: Sequence[str]
     last: tuple[str, CommitId | None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A key that two trees do not hold alike; None where one does not hold it."""
+
+    key: str
+    before: Entry | None
+    after: Entry | None
+
+    @property
+    def kind(self) -> Literal["added", "changed", "removed"]:
+        if self.before is None:
+            return "added"
+        return "changed" if self.after is not None else "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """A page of differences, in byte order. `last` is the key that the next page follows; None when
+    nothing is left."""
+
+    changes: Sequence[Difference]
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A key that both sides of a merge changed, to different things; None is its absence."""
+
+    key: str
+    base: Entry | None
+    ours: Entry | None
+    theirs: Entry | None
+
+
+Side = Literal["ours", "theirs"]
+"""Whose entry a conflicting key is to hold: the branch's that is merged into, or the other's."""
+
+Strategy = Side | Mapping[str, Side]
+"""One side for all conflicts, or one for each of these keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What a merge, cherry-pick or revert does to a branch.
+
+    `kind`: "nothing" where the branch has it all already; "fast-forward" where its head moves to the
+    other side's; "commit" where `changes` are made as one commit. `base` is the merge base; the other
+    sides differ from it. `conflicts` are those that no strategy has decided: with any, nothing is done.
+    """
+
+    kind: Literal["nothing", "fast-forward", "commit"]
+    base: Commit
+    changes: Sequence[Difference] = ()
+    conflicts: Sequence[Conflict] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """`head` is the branch's afterwards, which `branch` has; what was done is `merge`."""
+
+    branch: Branch
+    head: Commit
+    merge: Merge
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A commit with its parents' ids, the first one first; the root commit has none."""
+
+    commit: Commit
+    parents: Sequence[CommitId]
+
+
+@dataclass(frozen=True, slots=True)
+class RepoSummary:
+    """`objects` and `size_bytes` are what the default branch's head holds; 0 where that was deleted."""
+
+    repo: Repo
+    branches: int
+    tags: int
+    commits: int
+    objects: int
+    size_bytes: int

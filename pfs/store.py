@@ -7,6 +7,7 @@ write is on disk (see `pfs.commits.group`); `.result()` waits for it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -16,22 +17,25 @@ from pathlib import Path
 from blake3 import blake3
 from sqlalchemy.engine import URL
 
-from pfs import flatten, history, listing, multipart
+from pfs import branches, flatten, history, listing, log, merge, multipart
 from pfs.blobs.base import BlobStore
 from pfs.blobs.local import LocalBlobs
 from pfs.blobs.memory import MemoryBlobs
 from pfs.blobs.remote import RemoteBlobs
 from pfs.blobs.staging import Stage, etag
 from pfs.commits.group import Committer, Observer
-from pfs.commits.transaction import Transaction, make_repo, new_uid, now_us
+from pfs.commits.transaction import Transaction
 from pfs.config import StoreConfig
-from pfs.errors import BranchExists, MissingBlob, NoSuchBranch, NoSuchCommit, NoSuchKey, NoSuchRepo
+from pfs.diff import diff
+from pfs.errors import MissingBlob, NoSuchBranch, NoSuchKey, NoSuchRepo, NoSuchTag, StoreClosed, StoreError
 from pfs.fsck import Report, check
 from pfs.manifest import cut, decode_manifest, encode_extents
 from pfs.meta import contents, entries, refs, uploads
+from pfs.meta.commits import count_commits
 from pfs.meta.database import Connection, Database
 from pfs.meta.migrate import upgrade
 from pfs.meta.settings import branch_setting, set_branch_setting, set_entry_setting
+from pfs.meta.tags import count_tags, find_tag, tags_of_repo
 from pfs.model import (
     BLOB,
     Branch,
@@ -40,11 +44,19 @@ from pfs.model import (
     CommitId,
     Committed,
     Content,
+    Differences,
     Digest,
     Entry,
     Extent,
     Listing,
+    Logged,
+    Merge,
+    Merged,
     Part,
+    Repo,
+    RepoSummary,
+    Strategy,
+    Tag,
     Upload,
     VersionListing,
     View,
@@ -52,7 +64,7 @@ from pfs.model import (
 from pfs.names import check_name, key_bytes
 from pfs.timelines import Timelines
 
-DEFAULT_BRANCH = "main"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +129,7 @@ class Store:
         self._config, self._database, self._blobs = config, database, blobs
         self._timelines = Timelines()
         self._committer = Committer(database, self._timelines, observer)
+        self._flattening: set[int] = set()  # timelines; used by the committer's thread alone
         self._manifest = lru_cache(maxsize=64)(self._read_manifest)
         self.reads_are_local = database.is_sqlite
 
@@ -158,79 +171,151 @@ class Store:
         label: str,
         author: str,
         settings: Mapping[str, str] | None = None,
-        guard: Callable[[Branch | None, Sequence[Branch]], None] | None = None,
+        guard: branches.BranchGuard | None = None,
     ) -> Future[Branch]:
         """Makes an empty branch, and its repo if need be, whose default branch it becomes.
 
         It forks from the repo's root commit. `branch` None: the default branch, `main` in a
         new repo. `settings` are what it begins with. `guard` is called inside the transaction with the branch
         that has the name already, if there is one, and all branches of the repo; it raises a StoreError to refuse.
-        Raises InvalidName; the future BranchExists.
+        Raises InvalidName; the future BranchExists, TagExists.
         """
         check_name("repo", repo)
         if branch is not None:
             check_name("branch", branch)
-
-        def operation(tx: Transaction) -> Branch:
-            known = refs.find_repo(tx.conn, project, repo)
-            if known is None:
-                name = branch or DEFAULT_BRANCH
-                repo_id = make_repo(tx, project, repo, name, author)
-                timeline_id = refs.root_timeline(tx.conn, repo_id).id
-            else:
-                name, repo_id = branch or known.default_branch, known.id
-                existing = refs.find_branch(tx.conn, project, repo, name)
-                if guard is not None:
-                    guard(existing, refs.branches_of_repo(tx.conn, repo_id))
-                if existing is not None:
-                    raise BranchExists(repo, name)
-                root = refs.root_timeline(tx.conn, repo_id)
-                timeline_id = refs.insert_timeline(
-                    tx.conn, uid=new_uid(), repo_id=repo_id, parent_id=root.id, fork_seq=0
-                )
-            made = _insert_branch(tx, project, repo_id, name, label, timeline_id, 0)
-            for setting, value in (settings or {}).items():
-                set_branch_setting(tx.conn, made.id, setting, value)
-            return made
-
-        return self._committer.submit(operation)
+        return self._committer.submit(
+            lambda tx: branches.create_branch(
+                tx, project, repo, branch, label=label, author=author, settings=settings or {}, guard=guard
+            )
+        )
 
     def fork_branch(self, source: Branch, rev: str, name: str, *, label: str) -> Future[Branch]:
         """A branch of the same repo whose head is `rev`, seen from `source`: one row, at any size.
 
-        Raises InvalidName; the future BranchExists and what `resolve` raises.
+        Raises InvalidName; the future BranchExists, TagExists and what `resolve` raises.
         """
         check_name("branch", name)
+        future = self._committer.submit(lambda tx: branches.fork_branch(tx, source, rev, name, label))
+        future.add_done_callback(self._flatten_if_deep)
+        return future
 
-        def operation(tx: Transaction) -> Branch:
-            if refs.find_branch(tx.conn, source.project, source.repo, name) is not None:
-                raise BranchExists(source.repo, name)
-            tx.flush()
-            start = history.resolve(tx.conn, self._timelines, tx.head(source.id).branch_now(), rev)
-            timeline_id = refs.insert_timeline(
-                tx.conn, uid=new_uid(), repo_id=source.repo_id, parent_id=start.timeline_id, fork_seq=start.seq
+    def reset_branch(self, branch: Branch, rev: str, *, expected_head: CommitId | None = None) -> Future[Branch]:
+        """Makes `rev` the branch's head, in O(1); what it held before stays reachable by id.
+
+        The branch goes on in another timeline: reads of its head need the Branch that this returns, or one that
+        was looked up since. The future: NoSuchBranch, HeadMoved and what `resolve` raises.
+        """
+        future = self._committer.submit(lambda tx: branches.reset_branch(tx, branch, rev, expected_head))
+        future.add_done_callback(self._flatten_if_deep)
+        return future
+
+    def delete_branch(self, branch: Branch, *, expected_head: CommitId | None = None) -> Future[None]:
+        """Hides the branch, and with the last one its repo; history stays. The future: NoSuchBranch, HeadMoved."""
+        return self._committer.submit(lambda tx: branches.delete_branch(tx, branch, expected_head))
+
+    def deleted_branches(self, project: str, repo: str) -> Sequence[tuple[Branch, int]]:
+        """Branches that can be brought back, each with when it was deleted, the latest first."""
+        with self._database.connection() as conn:
+            return refs.deleted_branches(conn, project, repo)
+
+    def restore_branch(self, project: str, repo: str, name: str) -> Future[Branch]:
+        """Brings back the branch of that name that was deleted last, and its repo where that went with it.
+
+        The future: NoSuchBranch, BranchExists, TagExists.
+        """
+        return self._committer.submit(lambda tx: branches.restore_branch(tx, project, repo, name))
+
+    # ------------------------------------------------------------ repos
+
+    def repos(self, project: str, *, after: str = "", limit: int = 1000) -> Sequence[Repo]:
+        """By name, those behind `after`."""
+        with self._database.connection() as conn:
+            return refs.repos_by_name(conn, project, after, limit)
+
+    def repo(self, project: str, repo: str) -> Repo:
+        """Raises NoSuchRepo."""
+        with self._database.connection() as conn:
+            known = refs.find_repo(conn, project, repo)
+            if known is None:
+                raise NoSuchRepo(repo)
+            return known
+
+    def repo_branches(self, repo: Repo) -> Sequence[Branch]:
+        """By name."""
+        with self._database.connection() as conn:
+            return refs.branches_of_repo(conn, repo.id)
+
+    def repo_summary(self, repo: Repo) -> RepoSummary:
+        """Counts all there is in the repo: O(keys) of its default branch, and O(commits)."""
+        with self._database.snapshot() as conn:
+            branch = refs.find_branch(conn, repo.project, repo.name, None)
+            levels = history.head_view(conn, self._timelines, branch).levels if branch else ()
+            objects, size = listing.count_visible(conn, levels)
+            return RepoSummary(
+                repo,
+                branches=refs.count_branches(conn, repo.id),
+                tags=count_tags(conn, repo.id),
+                commits=count_commits(conn, repo.id),
+                objects=objects,
+                size_bytes=size,
             )
-            return _insert_branch(tx, source.project, source.repo_id, name, label, timeline_id, start.seq)
 
-        return self._committer.submit(operation)
+    def rename_repo(self, project: str, repo: str, name: str, *, relabel: Callable[[Branch], str]) -> Future[Repo]:
+        """Gives the repo another name; `relabel` is called in the writer's thread with each branch, already
+        renamed, for its new label. Raises InvalidName; the future NoSuchRepo, RepoExists."""
+        check_name("repo", name)
+        return self._committer.submit(lambda tx: branches.rename_repo(tx, project, repo, name, relabel))
 
-    def delete_branch(self, branch: Branch) -> Future[None]:
-        """Hides the branch, and with the last one its repo; history stays. The future: NoSuchBranch."""
+    def delete_repo(self, project: str, repo: str) -> Future[None]:
+        """Hides the repo with all its branches; `restore_branch` brings them back. The future: NoSuchRepo."""
+        return self._committer.submit(lambda tx: branches.delete_repo(tx, project, repo))
 
-        def operation(tx: Transaction) -> None:
-            tx.head(branch.id)
-            tx.forget(branch.id)
-            now = now_us()
-            refs.delete_branch(tx.conn, branch.id, now)
-            if refs.count_branches(tx.conn, branch.repo_id) == 0:
-                refs.delete_repo(tx.conn, branch.repo_id, now)
+    # ------------------------------------------------------------ tags
 
-        return self._committer.submit(operation)
+    def tag(self, project: str, repo: str, name: str) -> Tag:
+        """Raises NoSuchRepo, NoSuchTag."""
+        known = self.repo(project, repo)
+        with self._database.connection() as conn:
+            found = find_tag(conn, known.id, name)
+            if found is None:
+                raise NoSuchTag(repo, name)
+            return found
+
+    def tags(self, project: str, repo: str, *, after: str = "", limit: int = 1000) -> Sequence[Tag]:
+        """By name, those behind `after`. Raises NoSuchRepo."""
+        known = self.repo(project, repo)
+        with self._database.connection() as conn:
+            return tags_of_repo(conn, known.id, after, limit)
+
+    def create_tag(
+        self,
+        branch: Branch,
+        name: str,
+        rev: str = "HEAD",
+        *,
+        author: str,
+        message: str = "",
+        expected_head: CommitId | None = None,
+    ) -> Future[Tag]:
+        """Names the commit that `rev` names now, seen from `branch`. A tag can be deleted, but never moved.
+
+        Raises InvalidName; the future TagExists, BranchExists (they share their names), NoSuchBranch, HeadMoved and
+        what `resolve` raises.
+        """
+        check_name("tag", name)
+        return self._committer.submit(
+            lambda tx: branches.create_tag(tx, branch, name, rev, author, message, expected_head)
+        )
+
+    def delete_tag(self, project: str, repo: str, name: str) -> Future[None]:
+        """The commit stays. The future: NoSuchRepo, NoSuchTag."""
+        return self._committer.submit(lambda tx: branches.delete_tag(tx, project, repo, name))
 
     # ------------------------------------------------------------ revisions and views
 
     def head(self, branch: Branch) -> View:
-        """The branch's moving head."""
+        """The branch's moving head, as long as the branch is not moved to another timeline: then it stays
+        where it was, until the branch is looked up again."""
         with self._database.connection() as conn:
             return history.head_view(conn, self._timelines, branch)
 
@@ -253,6 +338,54 @@ class Store:
             if commit.seq > branch.head_seq:
                 return False
             return self._timelines.owner(conn, branch.timeline_id, commit.seq) == commit.timeline_id
+
+    def log(
+        self,
+        branch: Branch,
+        rev: str = "HEAD",
+        *,
+        key: str | None = None,
+        all_parents: bool = False,
+        after: CommitId | None = None,
+        limit: int = 100,
+    ) -> Sequence[Logged]:
+        """A page of the history of `rev`, newest first, behind the commit `after`: along first parents, or through
+        all parents. With a key, only commits that wrote it. Raises InvalidName, and as `at` does."""
+        raw = None if key is None else key_bytes(key)
+        with self._database.snapshot() as conn:
+            branch = _refreshed(conn, branch)
+            start = history.resolve(conn, self._timelines, branch, rev)
+            behind = None if after is None else history.commit_by_id(conn, branch.repo_id, after)
+            return log.log(conn, self._timelines, start, key=raw, all_parents=all_parents, after=behind, limit=limit)
+
+    def parents(self, commit: Commit) -> Sequence[CommitId]:
+        """The first parent's id, then those of what the commit merged."""
+        with self._database.connection() as conn:
+            return log.parents(conn, self._timelines, commit)
+
+    def diff(
+        self, branch: Branch, before: str, after: str, *, prefix: str = "", behind: str = "", limit: int = 1000
+    ) -> Differences:
+        """A page of what the tree at revision `after` holds otherwise than that at `before`: keys with the
+        prefix, behind the key `behind`. What has the same content, attributes and checksums is alike.
+
+        Costs what was written on both sides since their lines of first parents parted, not the trees' sizes.
+        Raises as `at` does.
+        """
+        with self._database.snapshot() as conn:
+            branch = _refreshed(conn, branch)
+            old, new = (history.resolve(conn, self._timelines, branch, rev) for rev in (before, after))
+            return diff(conn, self._timelines, old, new, prefix=prefix, behind=behind, limit=limit)
+
+    def show(
+        self, branch: Branch, rev: str, *, prefix: str = "", behind: str = "", limit: int = 1000
+    ) -> tuple[Logged, Differences]:
+        """A commit with its parents, and a page of what it changed against its first parent. Raises as `at` does."""
+        with self._database.snapshot() as conn:
+            commit = history.resolve(conn, self._timelines, _refreshed(conn, branch), rev)
+            before = history.first_parent(conn, self._timelines, commit) or commit
+            changes = diff(conn, self._timelines, before, commit, prefix=prefix, behind=behind, limit=limit)
+            return Logged(commit, log.parents(conn, self._timelines, commit)), changes
 
     # ------------------------------------------------------------ reading
 
@@ -337,12 +470,116 @@ class Store:
         """Begins to take in an object's or part's bytes."""
         return Stage(self._blobs, self._config.inline_threshold)
 
-    def commit(self, branch: Branch, changes: Sequence[Change], *, author: str, message: str = "") -> Future[Committed]:
-        """Applies the changes to the branch's head as one commit, atomically. The future: NoSuchBranch.
+    def commit(
+        self,
+        branch: Branch,
+        changes: Sequence[Change],
+        *,
+        author: str,
+        message: str = "",
+        expected_head: CommitId | None = None,
+    ) -> Future[Committed]:
+        """Applies the changes to the branch's head as one commit, atomically. The future: NoSuchBranch, HeadMoved.
 
         Guards are called in the writer's thread.
         """
-        return self._committer.submit(lambda tx: tx.commit(branch.id, changes, author=author, message=message))
+
+        def operation(tx: Transaction) -> Committed:
+            branches.expected(tx, branch, expected_head)
+            return tx.commit(branch.id, changes, author=author, message=message)
+
+        return self._committer.submit(operation)
+
+    # ------------------------------------------------------------ merging
+
+    def plan_merge(
+        self,
+        branch: Branch,
+        rev: str,
+        *,
+        strategy: Strategy | None = None,
+        fast_forward: bool = True,
+        squash: bool = False,
+    ) -> Merge:
+        """What `merge` would do, conflicts and all; changes nothing. Raises as `at` does."""
+        with self._database.snapshot() as conn:
+            branch = _refreshed(conn, branch)
+            ours = history.head_commit(conn, self._timelines, branch)
+            theirs = history.resolve(conn, self._timelines, branch, rev)
+            return merge.plan_merge(
+                conn, self._timelines, ours, theirs, strategy=strategy, fast_forward=fast_forward, squash=squash
+            )
+
+    def merge(
+        self,
+        branch: Branch,
+        rev: str,
+        *,
+        author: str,
+        message: str | None = None,
+        strategy: Strategy | None = None,
+        fast_forward: bool = True,
+        squash: bool = False,
+        expected_head: CommitId | None = None,
+    ) -> Future[Merged]:
+        """Takes into the branch what `rev` has changed since their merge base.
+
+        What is merged already is nothing to do. Where the branch has gone no way of its own its head moves to `rev`
+        (see `reset_branch`), unless `fast_forward` is False; otherwise there is one commit with `rev` as its second
+        parent, or none with `squash`. `strategy` decides conflicts. The future: Conflicted, NoSuchBranch,
+        HeadMoved and what `resolve` raises.
+        """
+        future = self._committer.submit(
+            lambda tx: merge.merge(
+                tx,
+                branch,
+                rev,
+                author=author,
+                message=message,
+                strategy=strategy,
+                fast_forward=fast_forward,
+                squash=squash,
+                expected_head=expected_head,
+            )
+        )
+        future.add_done_callback(self._flatten_if_deep)
+        return future
+
+    def cherry_pick(
+        self,
+        branch: Branch,
+        rev: str,
+        *,
+        author: str,
+        message: str | None = None,
+        strategy: Strategy | None = None,
+        expected_head: CommitId | None = None,
+    ) -> Future[Merged]:
+        """Makes what a commit changed against its first parent, as a new commit with its message.
+
+        A key that the branch holds neither as the commit found nor as it left it is a conflict. The future: as `merge`.
+        """
+        return self._committer.submit(
+            lambda tx: merge.cherry_pick(tx, branch, rev, author, message, strategy, expected_head)
+        )
+
+    def revert(
+        self,
+        branch: Branch,
+        rev: str,
+        *,
+        author: str,
+        message: str | None = None,
+        strategy: Strategy | None = None,
+        expected_head: CommitId | None = None,
+    ) -> Future[Merged]:
+        """Undoes what a commit changed against its first parent, as a new commit.
+
+        A key that the branch no longer holds as the commit left it is a conflict. The future: as `merge`.
+        """
+        return self._committer.submit(
+            lambda tx: merge.revert(tx, branch, rev, author, message, strategy, expected_head)
+        )
 
     # ------------------------------------------------------------ settings, beside the history
 
@@ -456,6 +693,41 @@ class Store:
                 return
             after = copied
 
+    def _flatten_if_deep(self, done: Future[Branch] | Future[Merged]) -> None:
+        """Called in the committer's thread when a branch has got a new timeline.
+
+        The timeline that it forked from is flattened, not its own: all forks from there share the copy.
+        """
+        if done.cancelled() or done.exception() is not None:
+            return
+        made = done.result()
+        branch = made if isinstance(made, Branch) else made.branch
+        try:
+            if self.needs_flattening(branch):
+                with self._database.connection() as conn:
+                    parent_id = self._timelines.get(conn, branch.timeline_id).parent_id
+                if parent_id is not None and parent_id not in self._flattening:
+                    self._flattening.add(parent_id)
+                    self._flatten_on(parent_id, None)
+        except StoreError as exc:
+            _give_up_flattening(exc)
+
+    def _flatten_on(self, timeline_id: int, after: bytes | None) -> None:
+        """Queues one batch, and from its callback the next: other writes go in between."""
+
+        def go_on(done: Future[bytes | None]) -> None:
+            try:
+                copied = done.result()
+                if copied is not None:
+                    self._flatten_on(timeline_id, copied)
+                    return
+                self._timelines.forget()
+            except StoreError as exc:
+                _give_up_flattening(exc)
+            self._flattening.discard(timeline_id)
+
+        self._committer.submit(_copy_batch(self._timelines, timeline_id, after)).add_done_callback(go_on)
+
     # ------------------------------------------------------------ inner workings
 
     def _present(self, conn: Connection, view: View, key: str, found: Entry | None) -> Entry:
@@ -501,23 +773,10 @@ def _refreshed(conn: Connection, branch: Branch) -> Branch:
     return found
 
 
-def _insert_branch(
-    tx: Transaction, project: str, repo_id: int, name: str, label: str, timeline_id: int, head_seq: int
-) -> Branch:
-    branch_id = refs.insert_branch(
-        tx.conn,
-        project=project,
-        repo_id=repo_id,
-        name=name,
-        label=label,
-        timeline_id=timeline_id,
-        head_seq=head_seq,
-        created_us=now_us(),
-    )
-    branch = refs.branch_by_id(tx.conn, branch_id)
-    if branch is None:
-        raise NoSuchCommit(name)
-    return branch
+def _give_up_flattening(exc: StoreError) -> None:
+    """The branch reads the same, only more slowly; its next fork tries again."""
+    if not isinstance(exc, StoreClosed):
+        _log.warning("a chain of forks could not be flattened: %s", exc)
 
 
 def _copy_batch(timelines: Timelines, timeline_id: int, after: bytes | None) -> Callable[[Transaction], bytes | None]:

@@ -45,7 +45,10 @@ _TABLE: dict[type[pfs.StoreError], Callable[[Any], s3.S3Error]] = {
     pfs.InvalidRevision: _revision,
     pfs.NoSuchRepo: lambda exc: s3.NoSuchBucket(),
     pfs.NoSuchBranch: lambda exc: s3.NoSuchBucket(),
+    pfs.NoSuchTag: lambda exc: s3.NoSuchVersion(fields={"VersionId": exc.tag}),
+    pfs.RepoExists: lambda exc: s3.BucketAlreadyOwnedByYou(),
     pfs.BranchExists: lambda exc: s3.BucketAlreadyOwnedByYou(),
+    pfs.TagExists: lambda exc: s3.BucketAlreadyExists(str(exc)),
     pfs.AmbiguousRevision: _ambiguous,
     pfs.NoSuchCommit: lambda exc: s3.NoSuchVersion(fields={"VersionId": exc.rev}),
     pfs.NoSuchKey: _key,
@@ -62,6 +65,8 @@ _TABLE: dict[type[pfs.StoreError], Callable[[Any], s3.S3Error]] = {
         "History is immutable: a version can not be deleted. Without a versionId, DELETE adds a delete "
         "marker; with that marker's versionId it is undone."
     ),
+    pfs.HeadMoved: lambda exc: s3.PreconditionFailed(str(exc), fields={"Head": exc.actual}),
+    pfs.Conflicted: lambda exc: s3.ConditionalRequestConflict(str(exc)),
     Refused: lambda exc: exc.error,
     pfs.StoreBusy: lambda exc: s3.SlowDown(),
     pfs.StoreFull: lambda exc: s3.InsufficientStorage(),

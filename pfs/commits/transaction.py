@@ -115,7 +115,8 @@ class Transaction:
         """Applies the changes as one commit. A key that comes twice is changed once, the last way.
 
         A change that its guard refuses is left out and reported in its place; when all
-        are refused there is no commit. NUL in the message, which no PostgreSQL text can hold, becomes U+FFFD.
+        are refused there is no commit, but for one that records what it `merged`. NUL in the message, which
+        no PostgreSQL text can hold, becomes U+FFFD.
         """
         message = message.replace("\0", "\N{REPLACEMENT CHARACTER}")
         head = self.head(branch_id)
@@ -129,7 +130,7 @@ class Transaction:
             else:
                 accepted[pending.key] = pending
                 results.append(pending.key)
-        if not accepted:
+        if not accepted and not merged:
             return Committed(None, [result for result in results if isinstance(result, Exception)])
         commit, written = self._write(head, accepted, author, message, metadata, merged)
         return Committed(commit, [result if isinstance(result, Exception) else written[result] for result in results])
@@ -177,7 +178,7 @@ class Transaction:
         metadata: str,
         merged: Sequence[CommitId],
     ) -> tuple[Commit, dict[bytes, Entry]]:
-        seq, time_us = head.seq + 1, max(now_us(), head.time_us + 1)
+        seq, time_us = head.seq + 1, max(now_us(), 1 + self._latest_time(head, merged))
         ordered = sorted(accepted.items()) if len(accepted) > 1 else list(accepted.items())
         drafts = [(key, pending.entry(seq, time_us)) for key, pending in ordered]
         new_id = commit_id(
@@ -199,6 +200,14 @@ class Transaction:
         head.seq, head.commit_id, head.time_us, head.moved = seq, new_id, time_us, True
         self.commit_count += 1
         return commit, written
+
+    def _latest_time(self, head: Head, merged: Sequence[CommitId]) -> int:
+        """Of all the parents: each commit is later than they, whatever the clocks of those that wrote them said."""
+        times = [head.time_us]
+        for parent in merged:
+            found = commits.commits_by_prefix(self.conn, head.branch.repo_id, parent, 1)
+            times += [commit.time_us for commit in found]
+        return max(times)
 
     def _write_entry(self, head: Head, key: bytes, change: Put | Delete, entry: Entry) -> None:
         timeline_id, until_seq = head.branch.timeline_id, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from pfs.meta.database import Connection, Row, Statement
 from pfs.meta.tables import commits, merge_parents, timelines
@@ -30,6 +30,23 @@ _IN_TIMELINE = Statement(
 )
 _MERGE_PARENTS = Statement(
     select(_P.parent_id).where(_P.timeline_id == bindparam("timeline"), _P.seq == bindparam("seq")).order_by(_P.number)
+)
+_DOWN = Statement(
+    select(*_columns)
+    .where(_C.timeline_id == bindparam("timeline"), _C.seq > bindparam("above"), _C.seq <= bindparam("seq"))
+    .order_by(_C.seq.desc())
+    .limit(bindparam("limit"))
+)
+_MERGED_INTO = Statement(
+    select(_C.timeline_id, func.max(_C.seq))
+    .join_from(merge_parents, commits, _C.id == _P.parent_id)
+    .where(_P.timeline_id == bindparam("timeline"), _P.seq > bindparam("above"), _P.seq <= bindparam("seq"))
+    .group_by(_C.timeline_id)
+)
+_COUNT = Statement(
+    select(func.count())
+    .join_from(timelines, commits, _C.timeline_id == timelines.c.id)
+    .where(timelines.c.repo_id == bindparam("repo"))
 )
 _INSERT = Statement(
     insert(commits).values(
@@ -70,6 +87,23 @@ def commits_by_prefix(conn: Connection, repo_id: int, prefix: str, limit: int) -
 def commits_in_timeline(conn: Connection, timeline_id: int, after: int, limit: int) -> Sequence[Commit]:
     """The timeline's own commits with seq > `after`, oldest first."""
     return [_commit(row) for row in conn.all(_IN_TIMELINE, timeline=timeline_id, after=after, limit=limit)]
+
+
+def commits_down(conn: Connection, timeline_id: int, above: int, upto: int, limit: int) -> Sequence[Commit]:
+    """The timeline's own commits with `above` < seq ≤ `upto`, newest first."""
+    return [_commit(row) for row in conn.all(_DOWN, timeline=timeline_id, above=above, seq=upto, limit=limit)]
+
+
+def merged_into(conn: Connection, timeline_id: int, above: int, upto: int) -> Sequence[tuple[int, int]]:
+    """What the timeline's commits with `above` < seq ≤ `upto` have merged: (timeline, the last seq of it)."""
+    rows = conn.all(_MERGED_INTO, timeline=timeline_id, above=above, seq=upto)
+    return [(timeline, seq) for timeline, seq in rows]
+
+
+def count_commits(conn: Connection, repo_id: int) -> int:
+    row = conn.one(_COUNT, repo=repo_id)
+    assert row is not None
+    return int(row[0])
 
 
 def merge_parents_of(conn: Connection, timeline_id: int, seq: int) -> Sequence[CommitId]:

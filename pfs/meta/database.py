@@ -38,7 +38,7 @@ _SQLITE_PRAGMAS = (
     "cache_size=-16384",
     "mmap_size=67108864",
     "temp_store=MEMORY",
-    "wal_autocheckpoint=4000",
+    "wal_autocheckpoint=16000",
 )
 
 

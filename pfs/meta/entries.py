@@ -11,7 +11,7 @@ from pfs.errors import BadRecord
 from pfs.meta.database import Connection, Row, Statement
 from pfs.meta.settings import load_settings
 from pfs.meta.tables import blobs, entries, entry_settings
-from pfs.model import MARKER, CommitId, Digest, Entry, Level
+from pfs.model import MARKER, OBJECT, CommitId, Digest, Entry, Level
 
 _E = entries.c
 _columns = (
@@ -68,6 +68,9 @@ _VERSIONS_OF_KEY = Statement(
 _this_commit = (_E.timeline_id == bindparam("timeline"), _E.seq == bindparam("seq"))
 # Not ordered: SQLite would walk the whole timeline by key to spare itself the sorting of these few rows.
 _CHANGES = Statement(select(*_columns).where(*_this_commit))
+_KEYS_CHANGED = Statement(
+    select(_E.key).where(_E.timeline_id == bindparam("timeline"), _E.seq > bindparam("above"), _upto)
+)
 _CLOSE = Statement(update(entries).where(*_this_key, _current).values(until_seq=bindparam("until")))
 _INSERT = Statement(
     insert(entries)
@@ -90,6 +93,11 @@ _INSERT = Statement(
 )
 _FIRST_SEQ = Statement(select(func.min(_E.seq)).where(*_this_key))
 _COUNT_AT = Statement(select(func.count()).select_from(entries).where(*_this_commit))
+_SUM_LIVE = Statement(
+    select(func.count(), func.coalesce(func.sum(_E.size), 0)).where(
+        _E.timeline_id == bindparam("timeline"), _current, _E.kind == OBJECT
+    )
+)
 _INTERVALS = Statement(
     select(_E.key, _E.seq, _E.until_seq, _E.kind, _E.size, _E.digest, _E.layout)
     .where(_E.timeline_id == bindparam("timeline"))
@@ -157,6 +165,11 @@ def changes(conn: Connection, timeline_id: int, seq: int) -> Sequence[Entry]:
     return _entries(sorted(conn.all(_CHANGES, timeline=timeline_id, seq=seq), key=itemgetter(0)))
 
 
+def keys_changed(conn: Connection, timeline_id: int, above: int, upto: int) -> set[bytes]:
+    """The keys that the timeline's commits with `above` < seq ≤ `upto` wrote."""
+    return {row[0] for row in conn.all(_KEYS_CHANGED, timeline=timeline_id, above=above, seq=upto)}
+
+
 def close(conn: Connection, timeline_id: int, key: bytes, until_seq: int) -> None:
     """Ends the key's current row, where there is one."""
     conn.run(_CLOSE, timeline=timeline_id, key=key, until=until_seq)
@@ -192,6 +205,13 @@ def count_at(conn: Connection, timeline_id: int, seq: int) -> int:
     row = conn.one(_COUNT_AT, timeline=timeline_id, seq=seq)
     assert row is not None
     return int(row[0])
+
+
+def sum_live(conn: Connection, timeline_id: int) -> tuple[int, int]:
+    """How many objects are current in the timeline itself, and their bytes."""
+    row = conn.one(_SUM_LIVE, timeline=timeline_id)
+    assert row is not None
+    return int(row[0]), int(row[1])
 
 
 def intervals(conn: Connection, timeline_id: int) -> Sequence[Row]:

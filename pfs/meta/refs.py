@@ -79,6 +79,27 @@ _INSERT_TIMELINE = Statement(
 _MOVE_HEAD = Statement(update(branches).where(_B.id == bindparam("branch")).values(head_seq=bindparam("seq")))
 _DELETE_BRANCH = Statement(update(branches).where(_B.id == bindparam("branch")).values(deleted_us=bindparam("now")))
 _DELETE_REPO = Statement(update(repos).where(_R.id == bindparam("repo")).values(deleted_us=bindparam("now")))
+_MOVE_BRANCH = Statement(
+    update(branches)
+    .where(_B.id == bindparam("branch"))
+    .values(timeline_id=bindparam("timeline"), head_seq=bindparam("seq"))
+)
+_RELABEL = Statement(update(branches).where(_B.id == bindparam("branch")).values(label=bindparam("text")))
+_RENAME_REPO = Statement(update(repos).where(_R.id == bindparam("repo")).values(name=bindparam("text")))
+_REPOS = Statement(
+    select(*_repo_columns)
+    .where(_R.project == bindparam("project"), _R.name > bindparam("after"), _R.deleted_us.is_(None))
+    .order_by(_R.name)
+    .limit(bindparam("limit"))
+)
+_DELETED = Statement(
+    select(*_branch_columns, _B.deleted_us)
+    .join_from(repos, branches, _B.repo_id == _R.id)
+    .where(_R.project == bindparam("project"), _R.name == bindparam("repo"), _B.deleted_us.is_not(None))
+    .order_by(_B.deleted_us.desc(), _B.id.desc())
+)
+_RESTORE_BRANCH = Statement(update(branches).where(_B.id == bindparam("branch")).values(deleted_us=None))
+_RESTORE_REPO = Statement(update(repos).where(_R.id == bindparam("repo")).values(deleted_us=None))
 _timeline_columns = (_T.id, _T.uid, _T.repo_id, _T.parent_id, _T.fork_seq, _T.flat)
 _TIMELINE = Statement(select(*_timeline_columns).where(_T.id == bindparam("id")))
 _ROOT_TIMELINE = Statement(select(*_timeline_columns).where(_T.repo_id == bindparam("repo_id"), _T.parent_id.is_(None)))
@@ -189,6 +210,33 @@ def delete_branch(conn: Connection, branch_id: int, now_us: int) -> None:
 
 def delete_repo(conn: Connection, repo_id: int, now_us: int) -> None:
     conn.run(_DELETE_REPO, repo=repo_id, now=now_us)
+
+
+def move_branch(conn: Connection, branch_id: int, timeline_id: int, seq: int) -> None:
+    conn.run(_MOVE_BRANCH, branch=branch_id, timeline=timeline_id, seq=seq)
+
+
+def relabel_branch(conn: Connection, branch_id: int, label: str) -> None:
+    conn.run(_RELABEL, branch=branch_id, text=label)
+
+
+def rename_repo(conn: Connection, repo_id: int, name: str) -> None:
+    conn.run(_RENAME_REPO, repo=repo_id, text=name)
+
+
+def repos_by_name(conn: Connection, project: str, after: str, limit: int) -> Sequence[Repo]:
+    return [Repo(*row) for row in conn.all(_REPOS, project=project, after=after, limit=limit)]
+
+
+def deleted_branches(conn: Connection, project: str, repo: str) -> Sequence[tuple[Branch, int]]:
+    """With when each was deleted, the latest first; those of a deleted repo of that name as well."""
+    return [(Branch(*row[:-1]), row[-1]) for row in conn.all(_DELETED, project=project, repo=repo)]
+
+
+def restore_branch(conn: Connection, branch: Branch) -> None:
+    """And its repo, where that was deleted."""
+    conn.run(_RESTORE_BRANCH, branch=branch.id)
+    conn.run(_RESTORE_REPO, repo=branch.repo_id)
 
 
 def timeline(conn: Connection, timeline_id: int) -> Timeline:

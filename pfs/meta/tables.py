@@ -81,6 +81,19 @@ branches = Table(
     Index("branches_label", "project", "label", sqlite_where=_UNDELETED, postgresql_where=_UNDELETED),
 )
 
+# A tag is written once; it can be deleted, but never moved.
+tags = Table(
+    "tags",
+    metadata,
+    Column("repo_id", _Id, nullable=False),
+    Column("name", _Name, nullable=False),
+    Column("commit_id", LargeBinary, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    PrimaryKeyConstraint("repo_id", "name"),
+)
+
 commits = Table(
     "commits",
     metadata,

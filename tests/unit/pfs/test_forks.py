@@ -17,12 +17,13 @@ from pfs import (
     NoSuchCommit,
     NoSuchKey,
     Put,
+    Store,
     StoreConfig,
     flatten,
     inline,
     open_store,
 )
-from tests.stores import Checkout
+from tests.stores import AUTHOR, Checkout
 
 
 def test_a_fork_shows_what_its_start_held_and_goes_its_own_way(main: Checkout) -> None:
@@ -122,8 +123,8 @@ def tree(checkout: Checkout) -> Mapping[str, Any]:
     for rev in (None, *(f"HEAD~{age}" for age in range(head.seq + 1))):
         view = checkout.view(rev)
         found = [checkout.store.entry(view, key) for key in checkout.keys(rev)]
-        assert list(checkout.store.list(view, limit=100_000).entries) == found
         seen[str(rev)] = [timeless(entry) for entry in found]
+        assert [timeless(entry) for entry in checkout.store.list(view, limit=100_000).entries] == seen[str(rev)]
         seen[f"{rev} versions"] = [(timeless(entry), latest) for entry, latest in checkout.versions(rev)]
     return seen
 
@@ -208,14 +209,73 @@ def test_deletions_and_restores_on_a_flat_branch(main: Checkout) -> None:
     assert main.store.fsck().problems == []
 
 
-def test_flattening_is_asked_for_at_a_depth_and_done_once(main: Checkout) -> None:
-    line = deep(main, 10)
-    assert [main.store.needs_flattening(checkout.branch) for checkout in line] == [False] * 8 + [True] * 2
+def settle(store: Store) -> None:
+    """Waits for the flattening that goes on in the background."""
+    store._committer.submit(lambda tx: None).result()
+    while store._flattening:
+        store._committer.submit(lambda tx: None).result()
+
+
+def depth(checkout: Checkout) -> int:
+    return len(checkout.view().levels)
+
+
+def test_a_deep_chain_is_flattened_in_the_background(main: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flatten, "BATCH", 3)
+    line = deep(main, 8)
+    before = tree(line[-1])
+    settle(main.store)
+    assert (depth(line[-1]), main.store.needs_flattening(line[-1].branch)) == (8, False)
+    top, beside = line[-1].fork("top"), line[-1].fork("beside")
+    assert tree(top) == tree(beside) == before
+    settle(main.store)
+    assert [depth(checkout) for checkout in (line[-2], line[-1], top, beside)] == [7, 1, 2, 2]
+    assert tree(top) == tree(beside) == tree(line[-1]) == before
+    assert main.store.fsck().problems == []
+
+
+def test_a_reset_and_a_fast_forward_flatten_too(main: Checkout) -> None:
+    line = list(deep(main, 8))
+    reset = Checkout(main.store, main.store.reset_branch(main.branch, "l7").result())
+    settle(main.store)
+    assert (depth(line[-1]), depth(reset)) == (1, 2)
+    for level in range(8, 14):
+        line.append(line[-1].fork(f"l{level}"))
+        line[-1].put("own")
+    merged = main.store.merge(reset.branch, "l13", author=AUTHOR).result()
+    assert merged.merge.kind == "fast-forward"
+    reset = Checkout(main.store, merged.branch)
+    assert depth(reset) == 8
+    assert tree(reset) == tree(line[-1])
+
+
+def test_closing_ends_it_quietly_and_the_next_fork_takes_it_up(
+    config: StoreConfig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(flatten, "BATCH", 1)
+    store = open_store(config)
+    line = deep(Checkout.create(store, "images"), 8)
+    before = tree(line[-1])
+    top = line[-1].fork("top")
+    store.close()
+    assert caplog.records == []
+    again = Checkout(open_store(config), top.branch)
+    assert tree(again) == before
+    again.put("own")
+    fork = again.fork("fork")
+    settle(again.store)
+    assert depth(fork) <= 3
+    assert again.store.fsck().problems == []
+    again.store.close()
+
+
+def test_flattening_again_changes_nothing(main: Checkout) -> None:
+    line = deep(main, 4)
     main.store.flatten(line[-1].branch)
     before = tree(line[-1])
     main.store.flatten(line[-1].branch)
     assert tree(line[-1]) == before
-    assert not main.store.needs_flattening(line[-1].branch)
+    assert depth(line[-1]) == 1
     assert main.store.fsck().problems == []
 
 

@@ -119,6 +119,27 @@ def test_a_head_that_is_not_there(used: Checkout) -> None:
     assert kinds(used.store) == {"head"}
 
 
+def test_a_tag_of_a_commit_that_is_not_there(used: Checkout) -> None:
+    used.store.create_tag(used.branch, "v1", "HEAD^", author=AUTHOR).result()
+    assert problems(used.store) == []
+    run(used.store, "UPDATE tags SET commit_id = (SELECT digest FROM blobs WHERE id = 1)")
+    assert kinds(used.store) == {"tag"}
+
+
+def test_a_merged_commit_that_is_not_there(used: Checkout) -> None:
+    fork = used.fork("merged")
+    fork.put("x")
+    gone = fork.put("y").commit_id
+    used.store.merge(used.branch, "merged", author=AUTHOR, fast_forward=False).result()
+    assert problems(used.store) == []
+    run(
+        used.store,
+        f"DELETE FROM commits WHERE timeline_id = {fork.branch.timeline_id} AND message = '' AND seq = "
+        f"{fork.store.resolve(used.branch, gone).seq}",
+    )
+    assert f"its parent {gone} is not there" in {problem.detail for problem in problems(used.store)}
+
+
 def test_a_head_that_lags_behind_its_commits(used: Checkout) -> None:
     run(used.store, "UPDATE branches SET head_seq = head_seq - 1 WHERE name = 'dev'")
     assert kinds(used.store) == {"head"}

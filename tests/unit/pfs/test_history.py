@@ -34,7 +34,7 @@ def resolved(checkout: Checkout, rev: str) -> str:
 
 
 def merge(checkout: Checkout, *others: str) -> str:
-    """A commit with second and further parents, which nothing makes by itself yet."""
+    """A commit with second and further parents; a merge makes no third."""
     parents = tuple(CommitId(other) for other in others)
     changes = (Put("merged", inline(b"both")),)
     future = checkout.store._committer.submit(

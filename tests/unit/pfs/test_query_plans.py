@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pfs import StoreConfig, open_store
-from pfs.meta import commits, contents, entries, refs, uploads
+from pfs.meta import commits, contents, entries, refs, tags, uploads
 from pfs.meta.database import Connection, Statement
 from tests.stores import Checkout
 
@@ -75,6 +75,17 @@ PLANS: list[tuple[str, Statement, list[str]]] = [
         entries._CHANGES,
         ["SEARCH entries USING INDEX entries_changes (timeline_id=? AND seq=?)"],
     ),
+    (
+        "the keys that commits changed",
+        entries._KEYS_CHANGED,
+        ["SEARCH entries USING INDEX entries_changes (timeline_id=? AND seq>? AND seq<?)"],
+    ),
+    (
+        "a timeline's commits, newest first",
+        commits._DOWN,
+        ["SEARCH commits USING PRIMARY KEY (timeline_id=? AND seq>? AND seq<?)"],
+    ),
+    ("a tag", tags._TAG, ["SEARCH tags USING INDEX sqlite_autoindex_tags_1 (repo_id=? AND name=?)"]),
     ("a commit", commits._AT, ["SEARCH commits USING PRIMARY KEY (timeline_id=? AND seq=?)"]),
     ("a timeline's commits", commits._IN_TIMELINE, ["SEARCH commits USING PRIMARY KEY (timeline_id=? AND seq>?)"]),
     (
@@ -110,6 +121,13 @@ def test_a_query_seeks_in_its_index_and_sorts_nothing(
     conn: Connection, statement: Statement, expected: list[str]
 ) -> None:
     assert plan(conn, statement) == expected
+
+
+def test_what_was_merged_is_sought_in_indexes(conn: Connection) -> None:
+    assert plan(conn, commits._MERGED_INTO)[:2] == [
+        "SEARCH merge_parents USING INDEX sqlite_autoindex_merge_parents_1 (timeline_id=? AND seq>? AND seq<?)",
+        "SEARCH commits USING COVERING INDEX commits_id (id=?)",
+    ]
 
 
 @pytest.mark.parametrize(
