@@ -26,6 +26,7 @@ from gateway.server.wire import Answered, Exchange
 _log = logging.getLogger(__name__)
 _READ_BUFFER = 512 * 1024
 _ACCEPT_PAUSE_S = 0.1
+_CLOSE_S = 0.5  # for a connection to close; 0 would be no limit to aiohttp
 
 
 class _Connection(RequestHandler):
@@ -111,12 +112,15 @@ class Listener:
 
     async def drain(self) -> None:
         """Lets running requests finish within the drain timeout, and closes all connections."""
+        for handshake in tuple(self._handshakes):
+            handshake.cancel()  # or it would become a connection that nobody has told to close
+        await asyncio.gather(*self._handshakes, return_exceptions=True)
         for connection in self._server.connections:
             if isinstance(connection, _Connection):
                 connection.close_if_idle()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._pipeline.drain(), self._config.drain_timeout_s)
-        await self._server.shutdown(0)
+        await self._server.shutdown(_CLOSE_S)
 
 
 def _tls(config: Config) -> ssl.SSLContext | None:
