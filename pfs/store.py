@@ -23,6 +23,7 @@ from pfs.blobs.local import LocalBlobs
 from pfs.blobs.memory import MemoryBlobs
 from pfs.blobs.remote import RemoteBlobs
 from pfs.blobs.staging import Stage, etag
+from pfs.branches import BranchGuard
 from pfs.commits.group import Committer, Observer
 from pfs.commits.transaction import Transaction
 from pfs.config import StoreConfig
@@ -171,7 +172,7 @@ class Store:
         label: str,
         author: str,
         settings: Mapping[str, str] | None = None,
-        guard: branches.BranchGuard | None = None,
+        guard: BranchGuard | None = None,
     ) -> Future[Branch]:
         """Makes an empty branch, and its repo if need be, whose default branch it becomes.
 
