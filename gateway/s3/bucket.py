@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.s3.errors import InvalidBucketName
 
@@ -57,6 +58,7 @@ class BucketName:
         return f"HEAD~{ancestor[1]}" if ancestor else self.revision
 
 
+@lru_cache(maxsize=4096)
 def parse_bucket(name: str) -> BucketName:
     """Raises InvalidBucketName for what no bucket can be called."""
     labels = name.split(".")
