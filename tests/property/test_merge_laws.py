@@ -16,7 +16,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pfs import Change, CommitId, Conflicted, Delete, Merged, Put, StoreConfig, flatten, inline, open_store
+from pfs import (
+    Change,
+    CommitId,
+    Conflicted,
+    Delete,
+    Entry,
+    Merge,
+    Merged,
+    Put,
+    StoreConfig,
+    flatten,
+    inline,
+    open_store,
+)
 from tests.stores import AUTHOR, Checkout
 
 KEYS = ("a", "b", "c", "d")
@@ -56,6 +69,17 @@ class Node:
         while line[-1].parents:
             line.append(line[-1].parents[0])
         return line
+
+
+def _told(merge: Merge) -> tuple[object, ...]:
+    """All that a merge tells, but for its entries' seq: a flattening in the background may renumber these meanwhile."""
+
+    def same(entry: Entry | None) -> Entry | None:
+        return None if entry is None else entry._replace(seq=0)
+
+    changes = [(change.key, same(change.before), same(change.after)) for change in merge.changes]
+    conflicts = [(one.key, same(one.base), same(one.ours), same(one.theirs)) for one in merge.conflicts]
+    return merge.kind, merge.base, changes, conflicts
 
 
 def bases_of(one: Node, other: Node) -> list[Node]:
@@ -237,7 +261,7 @@ class MergeLaws(RuleBasedStateMachine):
             assert refused.value.conflicts == tuple(planned.conflicts)
             return
         merged = future.result()
-        assert merged.merge == planned
+        assert _told(merged.merge) == _told(planned)
         if squash and expected == ours.tree:
             self.follow(line, merged, "nothing", ours)
             return
