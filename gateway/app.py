@@ -26,11 +26,13 @@ from gateway.handlers import (
     tagging,
 )
 from gateway.handlers.absent import absent
+from gateway.handlers.api import repos
 from gateway.s3.route import ABSENT, OPERATIONS
 from gateway.server.access_log import AccessLog
 from gateway.server.authenticate import Authenticator
 from gateway.server.listener import Listener
 from gateway.server.pipeline import Handler, Pipeline
+from gateway.server.rest import ApiHandler, RestApi
 from gateway.server.service import ServiceEndpoints
 from pfs import Store, StoreConfig, open_store
 
@@ -87,6 +89,11 @@ HANDLERS: Mapping[str, Handler] = {
 }
 assert HANDLERS.keys() == OPERATIONS.keys()
 
+API_HANDLERS: Mapping[str, ApiHandler] = {
+    "list_repos": repos.list_repos,
+    "get_repo": repos.get_repo,
+}
+
 
 def store_config(config: Config) -> StoreConfig:
     return StoreConfig(
@@ -118,13 +125,15 @@ async def _serve(config: Config, store: Store, listener: socket.socket) -> None:
     access_log = AccessLog(config.access_log)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="store") as threads:
         service = ServiceEndpoints(store, threads)
+        authenticator = Authenticator(Accounts.from_config(config), config.region)
         pipeline = Pipeline(
             config=config,
             store=store,
             threads=threads,
-            authenticator=Authenticator(Accounts.from_config(config), config.region),
+            authenticator=authenticator,
             handlers=HANDLERS,
             service=service,
+            api=RestApi(store, threads, authenticator, API_HANDLERS, config.body_idle_timeout_s),
             access_log=access_log,
         )
         server = Listener(config, pipeline)

@@ -91,6 +91,7 @@ def merge(
     *,
     author: str,
     message: str | None,
+    metadata: str,
     strategy: Strategy | None,
     fast_forward: bool,
     squash: bool,
@@ -104,7 +105,7 @@ def merge(
     if planned.kind == "fast-forward":
         return Merged(branches.move_branch(tx, head, theirs), theirs, planned)
     text = f"Merge {rev} into {head.branch.name}" if message is None else message
-    return _carry_out(tx, head, planned, author, text, () if squash else (theirs.id,))
+    return _carry_out(tx, head, planned, author, text, metadata, () if squash else (theirs.id,))
 
 
 def cherry_pick(
@@ -113,13 +114,14 @@ def cherry_pick(
     rev: str,
     author: str,
     message: str | None,
+    metadata: str,
     strategy: Strategy | None,
     expected_head: CommitId | None,
 ) -> Merged:
     head = branches.expected(tx, branch, expected_head)
     commit, before = _with_parent(tx, branch, rev)
     planned = _plan_one(tx, head, commit, before, commit, strategy)
-    return _carry_out(tx, head, planned, author, commit.message if message is None else message, ())
+    return _carry_out(tx, head, planned, author, commit.message if message is None else message, metadata, ())
 
 
 def revert(
@@ -128,13 +130,14 @@ def revert(
     rev: str,
     author: str,
     message: str | None,
+    metadata: str,
     strategy: Strategy | None,
     expected_head: CommitId | None,
 ) -> Merged:
     head = branches.expected(tx, branch, expected_head)
     commit, before = _with_parent(tx, branch, rev)
     planned = _plan_one(tx, head, commit, commit, before, strategy)
-    return _carry_out(tx, head, planned, author, f"Revert {commit.id}" if message is None else message, ())
+    return _carry_out(tx, head, planned, author, f"Revert {commit.id}" if message is None else message, metadata, ())
 
 
 def _with_parent(tx: Transaction, branch: Branch, rev: str) -> tuple[Commit, Commit]:
@@ -155,13 +158,19 @@ def _plan_one(
 
 
 def _carry_out(
-    tx: Transaction, head: Head, planned: Merge, author: str, message: str, merged: Sequence[CommitId]
+    tx: Transaction,
+    head: Head,
+    planned: Merge,
+    author: str,
+    message: str,
+    metadata: str,
+    merged: Sequence[CommitId],
 ) -> Merged:
     if planned.conflicts:
         raise Conflicted(planned.conflicts)
     if planned.kind == "commit":
         changes = [_change(difference) for difference in planned.changes]
-        tx.commit(head.branch.id, changes, author=author, message=message, merged=merged)
+        tx.commit(head.branch.id, changes, author=author, message=message, metadata=metadata, merged=merged)
     return Merged(head.branch_now(), _commit(tx, head), planned)
 
 

@@ -478,16 +478,19 @@ class Store:
         *,
         author: str,
         message: str = "",
+        metadata: str = "",
         expected_head: CommitId | None = None,
     ) -> Future[Committed]:
         """Applies the changes to the branch's head as one commit, atomically. The future: NoSuchBranch, HeadMoved.
+
+        `metadata` is canonical JSON of the caller's making (see `canonical_json`), kept and hashed with the commit.
 
         Guards are called in the writer's thread.
         """
 
         def operation(tx: Transaction) -> Committed:
             branches.expected(tx, branch, expected_head)
-            return tx.commit(branch.id, changes, author=author, message=message)
+            return tx.commit(branch.id, changes, author=author, message=message, metadata=metadata)
 
         return self._committer.submit(operation)
 
@@ -518,6 +521,7 @@ class Store:
         *,
         author: str,
         message: str | None = None,
+        metadata: str = "",
         strategy: Strategy | None = None,
         fast_forward: bool = True,
         squash: bool = False,
@@ -537,6 +541,7 @@ class Store:
                 rev,
                 author=author,
                 message=message,
+                metadata=metadata,
                 strategy=strategy,
                 fast_forward=fast_forward,
                 squash=squash,
@@ -553,6 +558,7 @@ class Store:
         *,
         author: str,
         message: str | None = None,
+        metadata: str = "",
         strategy: Strategy | None = None,
         expected_head: CommitId | None = None,
     ) -> Future[Merged]:
@@ -561,7 +567,7 @@ class Store:
         A key that the branch holds neither as the commit found nor as it left it is a conflict. The future: as `merge`.
         """
         return self._committer.submit(
-            lambda tx: merge.cherry_pick(tx, branch, rev, author, message, strategy, expected_head)
+            lambda tx: merge.cherry_pick(tx, branch, rev, author, message, metadata, strategy, expected_head)
         )
 
     def revert(
@@ -571,6 +577,7 @@ class Store:
         *,
         author: str,
         message: str | None = None,
+        metadata: str = "",
         strategy: Strategy | None = None,
         expected_head: CommitId | None = None,
     ) -> Future[Merged]:
@@ -579,7 +586,7 @@ class Store:
         A key that the branch no longer holds as the commit left it is a conflict. The future: as `merge`.
         """
         return self._committer.submit(
-            lambda tx: merge.revert(tx, branch, rev, author, message, strategy, expected_head)
+            lambda tx: merge.revert(tx, branch, rev, author, message, metadata, strategy, expected_head)
         )
 
     # ------------------------------------------------------------ settings, beside the history

@@ -36,18 +36,12 @@ class Body(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """One request's surroundings."""
+class Call:
+    """What any operation needs to reach the store for its caller."""
 
     store: Store
     threads: Executor
     caller: Principal
-    region: str
-    body: Body
-    request: Request
-    operation: str
-    # Branches that were looked up for this request, by repo and branch.
-    branches: dict[tuple[str, str | None], Branch] = field(default_factory=dict)
 
     async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A short read of the store: made here and now where the database is embedded, else in a thread."""
@@ -66,3 +60,15 @@ class Context:
     @property
     def owner(self) -> Owner:
         return Owner(self.caller.id, self.caller.display_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Context(Call):
+    """One S3 request's surroundings."""
+
+    region: str
+    body: Body
+    request: Request
+    operation: str
+    # Branches that were looked up for this request, by repo and branch.
+    branches: dict[tuple[str, str | None], Branch] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from aiohttp import web
 
 from gateway import metrics
 from gateway.access.principals import Principal
+from gateway.api.endpoints import PREFIX as API_PREFIX
 from gateway.config import Config
 from gateway.handlers.authorise import authorise
 from gateway.handlers.context import Context
@@ -37,6 +38,7 @@ from gateway.s3.route import Body, Operation, route
 from gateway.server.access_log import AccessLog
 from gateway.server.authenticate import Authenticator
 from gateway.server.bodies import RequestBody
+from gateway.server.rest import RestApi
 from gateway.server.sending import Sender
 from gateway.server.service import PREFIX, ServiceEndpoints
 from gateway.server.wire import Answered, Exchange
@@ -77,11 +79,12 @@ class Pipeline:
         authenticator: Authenticator,
         handlers: Mapping[str, Handler],
         service: ServiceEndpoints,
+        api: RestApi,
         access_log: AccessLog,
     ) -> None:
         self._config, self._store, self._threads = config, store, threads
         self._authenticator, self._handlers = authenticator, handlers
-        self._service, self._access_log = service, access_log
+        self._service, self._api, self._access_log = service, api, access_log
         self._sender = Sender(store, threads, config.body_idle_timeout_s)
         self._in_flight: set[Exchange] = set()
         self._drained: asyncio.Event | None = None  # there is one once draining has begun
@@ -116,8 +119,7 @@ class Pipeline:
     async def _answer(self, exchange: Exchange, record: _Record) -> None:
         try:
             if exchange.http.raw_path.startswith(PREFIX):
-                record.operation = "Service"
-                await self._service.answer(exchange)
+                await self._answer_beside(exchange, record)
                 return
             record.request = self._addressed(exchange)
             await self._carry_out(exchange, record)
@@ -133,6 +135,16 @@ class Pipeline:
         except Exception:  # noqa: BLE001 - the last resort of every request: logged with its traceback
             _log.exception("request %s failed", exchange.request_id)
             await self._refuse(exchange, record, InternalError())
+
+    async def _answer_beside(self, exchange: Exchange, record: _Record) -> None:
+        """What is served beside the buckets."""
+        if not exchange.http.raw_path.startswith(API_PREFIX + "/"):
+            record.operation = "Service"
+            await self._service.answer(exchange)
+            return
+        served = await self._api.answer(exchange)
+        record.operation, record.access_key = served.operation, served.access_key
+        record.error_code, record.received = served.error_code, served.received
 
     async def _carry_out(self, exchange: Exchange, record: _Record) -> None:
         request = record.request

@@ -77,6 +77,10 @@ branches = Table(
     Column("head_seq", BigInteger, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("deleted_us", BigInteger),
+    # 1 where a protection of the repo matches the name: kept up to date by whoever changes either
+    Column("protected", SmallInteger, nullable=False, server_default=text("0")),
+    # the transaction whose writes it takes; such a branch is in no list
+    Column("transaction_id", _Name),
     Index("branches_name", "repo_id", "name", unique=True, sqlite_where=_UNDELETED, postgresql_where=_UNDELETED),
     Index("branches_label", "project", "label", sqlite_where=_UNDELETED, postgresql_where=_UNDELETED),
 )
@@ -205,4 +209,81 @@ entry_settings = Table(
     Column("commit_id", LargeBinary, nullable=False),
     Column("settings", Text, nullable=False),
     PrimaryKeyConstraint("key", "commit_id"),
+)
+
+# Many writes to a branch of their own that become one commit on another, or nothing.
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("id", _Name, primary_key=True),
+    Column("repo_id", _Id, nullable=False),
+    # the one that takes the writes, named like the transaction; and the one that they are meant for
+    Column("branch_id", _Id, nullable=False),
+    Column("target_id", _Id, nullable=False),
+    Column("base", LargeBinary, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("begun_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("ended_us", BigInteger),
+    Column("commit_id", LargeBinary),
+    Index("transactions_repo", "repo_id", "id"),
+)
+
+# Names of branches, as glob patterns, that take merges only.
+protections = Table(
+    "protections",
+    metadata,
+    Column("repo_id", _Id, nullable=False),
+    Column("pattern", _Name, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("repo_id", "pattern"),
+)
+
+# Who is to be told of commits. `branches` is a glob pattern of names.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", _Name, primary_key=True),
+    Column("repo_id", _Id, nullable=False),
+    Column("branches", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Index("webhooks_repo", "repo_id", "id"),
+)
+
+# How far each of them has come on each branch: the commit that was delivered last, and the next attempt.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("webhook_id", _Name, nullable=False),
+    Column("branch_id", _Id, nullable=False),
+    Column("commit_id", LargeBinary, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_us", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+    PrimaryKeyConstraint("webhook_id", "branch_id"),
+)
+
+# Blobs and manifests that nothing referred to when they were last looked at. Whatever refers to one again takes
+# it off, in its own transaction.
+condemned = Table(
+    "condemned",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("since_us", BigInteger, nullable=False),
+)
+
+# Work that one process at a time does, of all that share the store.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", _Name, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
 )

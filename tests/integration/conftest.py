@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from gateway.client.connection import Connection
 
 from . import awscli
 from .awscli import Aws
@@ -35,6 +38,13 @@ def s3(gateway: Server) -> Any:
 @pytest.fixture(scope="session")
 def s3_tls(tls_gateway: Server) -> Any:
     return tls_gateway.client()
+
+
+@pytest.fixture(scope="session")
+def api(gateway: Server) -> Iterator[Connection]:
+    """The shared gateway's REST API, as root."""
+    with contextlib.closing(gateway.api()) as connection:
+        yield connection
 
 
 @pytest.fixture

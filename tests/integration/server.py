@@ -23,6 +23,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from gateway.client.connection import Connection, Credentials
+
 ACCESS_KEY = "caret-root-access"
 SECRET_KEY = "caret/root+secret=0123456789"
 REGION = "eu-central-1"
@@ -178,6 +180,12 @@ class Server:
 
     def log_tail(self, lines: int = 40) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def api(self, *, access_key: str | None = None, secret_key: str | None = None) -> Connection:
+        """The REST API, as root unless told otherwise."""
+        credentials = Credentials(access_key or self.access_key, secret_key or self.secret_key)
+        ca_bundle = str(self.certificate.path) if self.certificate else None
+        return Connection(self.url, credentials, region=self.region, ca_bundle=ca_bundle)
 
     def client(
         self,

@@ -345,3 +345,14 @@ def test_what_is_not_there_is_not_merged(main: Checkout, dev: Checkout) -> None:
     main.store.delete_branch(dev.branch).result()
     with pytest.raises(NoSuchBranch):
         merge(dev, "main")
+
+
+# ---------------------------------------------------------------- metadata
+
+
+def test_what_a_merge_is_given_as_metadata_is_its_commits(main: Checkout, dev: Checkout) -> None:
+    merged = merge(main, "dev", metadata='{"input":"1"}')
+    assert merged.head.metadata == '{"input":"1"}'
+    reverted = main.store.revert(main.branch, "HEAD", author=AUTHOR, metadata='{"why":"2"}').result()
+    assert reverted.head.metadata == '{"why":"2"}'
+    assert main.store.fsck().problems == []

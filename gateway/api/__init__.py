@@ -1,0 +1,1 @@
+"""The REST API's contract, pure: documents, endpoints, errors. No sockets, no store; server and client share it."""

@@ -1,0 +1,168 @@
+"""Calls of the REST API over HTTP: signed, decoded, and refused as exceptions.
+
+    connection = Connection("http://127.0.0.1:9000", Credentials("CARET…", "…"))
+    repo = connection.call("get_repo", repo="photos")
+
+`gateway.client.client` has a typed method per endpoint on top of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+import urllib3
+
+from gateway.api.endpoints import ENDPOINTS, PREFIX, Endpoint
+from gateway.s3.sigv4 import Credentials, sign_v4
+
+__all__ = ["Connection", "Credentials", "Refusal", "Unreachable"]
+
+_TIMEOUT_S = 75.0  # longer than a feed waits
+_STREAM_TIMEOUT_S = 60.0  # a stream that is alive says so more often
+
+
+class Refusal(Exception):
+    """The gateway said no. `code` and `details` are as `gateway.api.errors` lists them."""
+
+    def __init__(self, status: int, code: str, message: str, details: Mapping[str, Any], request_id: str) -> None:
+        self.status, self.code, self.message = status, code, message
+        self.details, self.request_id = details, request_id
+        super().__init__(f"{code}: {message}")
+
+
+class Unreachable(Exception):
+    """There is no gateway at the endpoint, or it went away; the message says which and where."""
+
+
+class Connection:
+    """A gateway as one user reaches it. Thread-safe; connections are kept and shared."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        credentials: Credentials,
+        *,
+        region: str = "us-east-1",
+        ca_bundle: str | None = None,
+    ) -> None:
+        """Raises ValueError where `endpoint` is no http(s) URL without a path."""
+        parts = urlsplit(endpoint)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError(f"{endpoint!r} is not an endpoint such as http://127.0.0.1:9000")
+        self.endpoint = f"{parts.scheme}://{parts.netloc}"
+        self._host, self._credentials, self._region = parts.netloc, credentials, region
+        tls = {"ca_certs": ca_bundle} if parts.scheme == "https" and ca_bundle else {}
+        self._pool = urllib3.connection_from_url(self.endpoint, maxsize=8, retries=False, **tls)
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def call(self, name: str, /, **fields: Any) -> Any:
+        """Calls an endpoint with the fields of its Input; its Answer, None where it has none.
+
+        Raises Refusal, Unreachable, and msgspec.ValidationError or TypeError for fields that the Input does not take.
+        """
+        endpoint = ENDPOINTS[name]
+        path, query, body = _encode(endpoint, fields)
+        reply = self.send(endpoint.method, path, query, body)
+        if endpoint.answer is None:
+            return None
+        return msgspec.json.decode(reply.data, type=endpoint.answer)
+
+    def follow(self, name: str, /, headers: Mapping[str, str] | None = None, **fields: Any) -> Iterator[Any]:
+        """The answers of an endpoint that streams, as they come, until the gateway closes the connection."""
+        endpoint = ENDPOINTS[name]
+        path, query, body = _encode(endpoint, fields)
+        reply = self.send(endpoint.method, path, query, body, headers or {}, stream=True)
+        assert endpoint.answer is not None
+        try:
+            for event in _events(reply):
+                yield msgspec.json.decode(event, type=endpoint.answer)
+        except urllib3.exceptions.HTTPError as exc:
+            raise Unreachable(f"the stream from {self.endpoint} ended: {exc}") from exc
+        finally:
+            reply.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        stream: bool = False,
+    ) -> urllib3.BaseHTTPResponse:
+        """Any signed request of the gateway, S3's too. Raises Refusal for an answer above 299, Unreachable."""
+        signed, _ = sign_v4(
+            self._credentials,
+            method,
+            path,
+            query,
+            {"host": self._host, **(headers or {})},
+            now=datetime.now(UTC),
+            region=self._region,
+            payload_hash=hashlib.sha256(body).hexdigest(),
+        )
+        try:
+            reply = self._pool.urlopen(  # not request(), which would resolve the dots in a key such as a/../b
+                method,
+                f"{path}?{query}" if query else path,
+                body=body or None,
+                headers=signed,
+                preload_content=not stream,
+                timeout=_STREAM_TIMEOUT_S if stream else _TIMEOUT_S,
+                redirect=False,
+            )
+        except urllib3.exceptions.HTTPError as exc:
+            raise Unreachable(f"no gateway answers at {self.endpoint}: {exc}") from exc
+        if reply.status >= 300:
+            raise _refusal(reply)
+        return reply
+
+
+def _encode(endpoint: Endpoint, fields: Mapping[str, Any]) -> tuple[str, str, bytes]:
+    """Path, query and body. What has its default is not sent."""
+    checked = msgspec.to_builtins(msgspec.convert(dict(fields), endpoint.input))
+    given = {name: checked[name] for name in fields}
+    path = endpoint.path
+    for name in endpoint.path_fields:
+        path = path.replace(f"{{{name}}}", quote(given.pop(name), safe=""))
+    if endpoint.has_body:
+        return PREFIX + path, "", msgspec.json.encode(given)
+    texts = {name: _text(value) for name, value in given.items() if value is not None}
+    return PREFIX + path, urlencode(texts, quote_via=quote), b""
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _refusal(reply: urllib3.BaseHTTPResponse) -> Refusal:
+    request_id = reply.headers.get("x-amz-request-id", "")
+    try:
+        error = msgspec.json.decode(reply.data)["error"]
+        return Refusal(reply.status, error["code"], error["message"], error["details"], request_id)
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return Refusal(reply.status, f"HTTP {reply.status}", reply.reason or "no reason given", {}, request_id)
+
+
+def _events(reply: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """The data of server-sent events (WHATWG HTML, section 9.2); comments, which keep it alive, are left out."""
+    held = b""
+    data: list[bytes] = []
+    while chunk := reply.read1(65_536):
+        *lines, held = (held + chunk).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                data.append(line[5:].removeprefix(b" "))
+            elif not line and data:
+                yield b"\n".join(data)
+                data = []

@@ -1,0 +1,1 @@
+"""The REST API's endpoints: Input → store → Answer, a coroutine each."""

@@ -1,0 +1,82 @@
+"""The store's values as the REST API's documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pfs
+from gateway.api import model
+from pfs import CommitId, to_datetime
+
+
+def commit(found: pfs.Commit, parents: Sequence[CommitId]) -> model.Commit:
+    return model.Commit(
+        id=found.id,
+        parents=list(parents),
+        author=found.author,
+        time=to_datetime(found.time_us),
+        message=found.message,
+        metadata=json.loads(found.metadata) if found.metadata else {},
+        changes=found.change_count,
+    )
+
+
+def version(entry: pfs.Entry | None) -> model.Version | None:
+    if entry is None:
+        return None
+    return model.Version(
+        size=entry.size, etag=entry.etag, version_id=entry.commit_id, modified=to_datetime(entry.time_us)
+    )
+
+
+def change(difference: pfs.Difference) -> model.Change:
+    return model.Change(
+        key=difference.key,
+        kind=difference.kind,
+        before=version(difference.before),
+        after=version(difference.after),
+    )
+
+
+def conflict(found: pfs.Conflict) -> model.Conflict:
+    return model.Conflict(
+        key=found.key, base=version(found.base), ours=version(found.ours), theirs=version(found.theirs)
+    )
+
+
+def entry(found: pfs.Entry) -> model.Entry:
+    return model.Entry(
+        key=found.key,
+        size=found.size,
+        etag=found.etag,
+        version_id=found.commit_id,
+        modified=to_datetime(found.time_us),
+    )
+
+
+def repo(found: pfs.Repo) -> model.Repo:
+    return model.Repo(name=found.name, default_branch=found.default_branch, created=to_datetime(found.created_us))
+
+
+def repo_detail(found: pfs.RepoSummary) -> model.RepoDetail:
+    return model.RepoDetail(
+        name=found.repo.name,
+        default_branch=found.repo.default_branch,
+        created=to_datetime(found.repo.created_us),
+        branches=found.branches,
+        tags=found.tags,
+        commits=found.commits,
+        objects=found.objects,
+        size_bytes=found.size_bytes,
+    )
+
+
+def tag(found: pfs.Tag) -> model.Tag:
+    return model.Tag(
+        name=found.name,
+        commit_id=found.commit_id,
+        author=found.author,
+        time=to_datetime(found.time_us),
+        message=found.message,
+    )

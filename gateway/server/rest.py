@@ -1,0 +1,212 @@
+"""The REST API's way of a request: route → authenticate → decode → handle → JSON, and whatever can fail on it.
+
+It is signed as S3 is (SigV4, service `s3`) and served on the same port, below a path that can be no bucket.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from gateway import metrics
+from gateway.access.principals import Principal
+from gateway.api.endpoints import ENDPOINTS, PREFIX, Endpoint
+from gateway.api.errors import ApiError
+from gateway.api.model import Input
+from gateway.handlers.api.faults import translate
+from gateway.handlers.context import Call
+from gateway.s3.address import build_request, percent_decode
+from gateway.s3.errors import S3Error
+from gateway.s3.parse_payload import parse_payload
+from gateway.s3.request import Request
+from gateway.s3.response import Response
+from gateway.server.authenticate import Authenticator
+from gateway.server.bodies import RequestBody
+from gateway.server.wire import Exchange
+from pfs import Corruption, Store, StoreError
+
+ApiHandler = Callable[[Call, Any], Awaitable[Any]]
+
+_log = logging.getLogger(__name__)
+_MAX_BODY = 1024 * 1024
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the log and the metrics are told of a call."""
+
+    operation: str
+    access_key: str = ""
+    error_code: str | None = None
+    received: int = 0
+
+
+class RestApi:
+    """One per process; knows nothing between calls."""
+
+    def __init__(
+        self,
+        store: Store,
+        threads: Executor,
+        authenticator: Authenticator,
+        handlers: Mapping[str, ApiHandler],
+        body_idle_timeout_s: float,
+    ) -> None:
+        self._store, self._threads, self._authenticator = store, threads, authenticator
+        self._handlers, self._body_idle_timeout_s = handlers, body_idle_timeout_s
+
+    async def answer(self, exchange: Exchange) -> Served:
+        """Answers whatever comes below `PREFIX`."""
+        call = _Call(exchange)
+        try:
+            await self._carry_out(call)
+        except ConnectionError:
+            raise
+        except ApiError as exc:
+            call.refuse(exc)
+        except S3Error as exc:
+            call.refuse(ApiError(exc.code, exc.detail, status=exc.status))
+        except StoreError as exc:
+            if isinstance(exc, Corruption):
+                metrics.CORRUPTIONS.inc()
+                _log.error("request %s: corruption: %s", exchange.request_id, exc)
+            call.refuse(translate(exc))
+        except Exception:  # noqa: BLE001 - the last resort of every request: logged with its traceback
+            _log.exception("request %s failed", exchange.request_id)
+            call.refuse(ApiError("InternalError", "Something went wrong; the log says what."))
+        return Served(call.operation, call.access_key, call.error_code, call.received)
+
+    async def _carry_out(self, call: _Call) -> None:
+        endpoint, fields = route(call.exchange.http.method, call.request.raw_path)
+        call.operation = endpoint.name
+        identity = self._authenticator.identify(call.request)
+        call.access_key = identity.access_key
+        if identity.principal.is_anonymous:
+            raise ApiError("AccessDenied", "Sign the request: AWS signature version 4, service s3.")
+        body = RequestBody(call.exchange, self._store, self._threads, self._body_idle_timeout_s)
+        body.signer = identity.signer
+        try:
+            content = await body.whole(parse_payload(call.request), _MAX_BODY)
+        finally:
+            call.received = body.received
+        request = decode(endpoint, fields, call.request, content)
+        await self._handle(call, endpoint, identity.principal, request)
+
+    async def _handle(self, call: _Call, endpoint: Endpoint, caller: Principal, request: Input) -> None:
+        handler = self._handlers.get(endpoint.name)
+        if handler is None:
+            raise ApiError("NotImplemented", f"{endpoint.name} is not offered.")
+        answer = await handler(Call(self._store, self._threads, caller), request)
+        if endpoint.streams:
+            await _stream(call.exchange, answer)
+        elif answer is None:
+            call.exchange.send(Response(endpoint.status, []))
+        else:
+            call.exchange.send(_json(endpoint.status, answer))
+
+
+class _Call:
+    """A call on its way, and what becomes of it."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.operation = "Unknown"
+        self.access_key = ""
+        self.error_code: str | None = None
+        self.received = 0
+
+    @cached_property
+    def request(self) -> Request:
+        """As signatures and payloads read it. Raises S3Error."""
+        http = self.exchange.http
+        return build_request(
+            http.method, http.raw_path, http.raw_headers, secure=http.secure, request_id=self.exchange.request_id
+        )
+
+    def refuse(self, error: ApiError) -> None:
+        self.error_code = error.code
+        if self.exchange.has_begun:
+            self.exchange.abort()
+            return
+        if not self.exchange.http.content.is_eof():
+            self.exchange.keep_alive = False
+        details = {"request_id": self.exchange.request_id, "details": error.details}
+        document = {"error": {"code": error.code, "message": error.message, **details}}
+        self.exchange.send(_json(error.status, document))
+
+
+def route(method: str, raw_path: str) -> tuple[Endpoint, Mapping[str, str]]:
+    """The endpoint, and the fields that its path names, decoded. Raises ApiError."""
+    path = raw_path.removeprefix(PREFIX)
+    allowed = []
+    for endpoint in ENDPOINTS.values():
+        match = endpoint.pattern.fullmatch(path)
+        if match is None:
+            continue
+        if endpoint.method == method:
+            return endpoint, _decoded(match.groupdict())
+        allowed.append(endpoint.method)
+    if allowed:
+        raise ApiError("MethodNotAllowed", f"This path takes {' and '.join(allowed)}.", allowed=allowed)
+    raise ApiError("NoSuchEndpoint", f"There is nothing at {raw_path}; {PREFIX}/openapi.json lists what there is.")
+
+
+def _decoded(fields: Mapping[str, str]) -> Mapping[str, str]:
+    try:
+        return {name: percent_decode(text) for name, text in fields.items()}
+    except ValueError as exc:
+        raise ApiError("InvalidArgument", "The path holds a broken percent-encoding.", at="path") from exc
+
+
+def decode(endpoint: Endpoint, fields: Mapping[str, str], request: Request, content: bytes) -> Input:
+    """The endpoint's Input, from the path's fields and the query or the body. Raises ApiError."""
+    if not endpoint.has_body:
+        return _convert(endpoint, {**_query(request), **fields}, strict=False)
+    if request.query:
+        raise ApiError("InvalidArgument", "This endpoint takes its parameters from the body.", at="query")
+    try:
+        document = msgspec.json.decode(content) if content else {}
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise ApiError("InvalidBody", f"The body is not JSON: {exc}") from exc
+    if not isinstance(document, dict):
+        raise ApiError("InvalidBody", "The body is not a JSON object.")
+    named = sorted(document.keys() & fields.keys() & set(endpoint.path_fields))
+    if named:
+        raise ApiError("InvalidBody", f"{named[0]} is named by the path, not by the body.", at=named[0])
+    return _convert(endpoint, {**document, **fields}, strict=True)
+
+
+def _query(request: Request) -> Mapping[str, str]:
+    values = {name: value for name, value in request.query if not name.startswith("X-Amz-")}
+    if len(values) != sum(not name.startswith("X-Amz-") for name, _ in request.query):
+        raise ApiError("InvalidArgument", "A parameter is given twice.", at="query")
+    return values
+
+
+def _convert(endpoint: Endpoint, values: Mapping[str, Any], *, strict: bool) -> Input:
+    try:
+        return msgspec.convert(values, endpoint.input, strict=strict)
+    except msgspec.ValidationError as exc:
+        code = "InvalidBody" if endpoint.has_body else "InvalidArgument"
+        raise ApiError(code, str(exc)) from exc
+
+
+def _json(status: int, document: object) -> Response:
+    return Response(status, [("Content-Type", "application/json")], _encoder.encode(document))
+
+
+async def _stream(exchange: Exchange, events: AsyncIterator[bytes]) -> None:
+    """Events until there are no more of them; the connection's end is the answer's."""
+    exchange.keep_alive = False
+    exchange.begin(Response(200, [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")]))
+    async for event in events:
+        exchange.transport.write(event)
+        exchange.sent += len(event)
+        await exchange.drain()
