@@ -12,7 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 import uvloop
 
 from gateway import metrics
+from gateway.access.directory import Directory, open_directory
+from gateway.access.keyring import Keyring
 from gateway.access.principals import Accounts
+from gateway.access.vault import open_vault
 from gateway.config import Config
 from gateway.handlers import (
     acls,
@@ -104,28 +107,37 @@ def store_config(config: Config) -> StoreConfig:
     )
 
 
+def directory_of(config: Config) -> Directory:
+    """Raises VaultError, StoreError, OSError."""
+    return open_directory(config.data, config.database_url, open_vault(config.data, config.secret_keys))
+
+
 def prepare(config: Config) -> None:
-    """Makes or upgrades the store, once, before there are workers. Raises StoreError or OSError."""
+    """Makes or upgrades the store and the directory, once, before there are workers. Raises StoreError, VaultError
+    or OSError."""
     open_store(store_config(config)).close()
+    directory_of(config).close()
 
 
 def run_worker(config: Config, listener: socket.socket) -> None:
     """Serves on `listener` until SIGTERM, drains, and returns."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     store = open_store(store_config(config), observer=lambda _, commits: metrics.group_committed(commits))
+    directory = directory_of(config)
     try:
-        uvloop.run(_serve(config, store, listener))
+        uvloop.run(_serve(config, store, directory, listener))
     finally:
+        directory.close()
         store.close()
 
 
-async def _serve(config: Config, store: Store, listener: socket.socket) -> None:
+async def _serve(config: Config, store: Store, directory: Directory, listener: socket.socket) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     access_log = AccessLog(config.access_log)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="store") as threads:
         service = ServiceEndpoints(store, threads)
-        authenticator = Authenticator(Accounts.from_config(config), config.region)
+        authenticator = Authenticator(Keyring(Accounts.from_config(config), directory), config.region)
         pipeline = Pipeline(
             config=config,
             store=store,

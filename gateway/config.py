@@ -212,6 +212,14 @@ class Config:
     root_secret_key: str | None = _setting(
         None, _secret_key, "Root's secret key, with root_access_key.", shown="", has_flag=False, secret=True
     )
+    secret_keys: str | None = _setting(
+        None,
+        _text,
+        "Keys that people's secrets are encrypted with: 64 hex digits each, the newest first.",
+        shown="kept in the data folder",
+        has_flag=False,
+        secret=True,
+    )
     accounts: tuple[Account, ...] = ()
 
     def __post_init__(self) -> None:

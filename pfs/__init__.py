@@ -1,6 +1,6 @@
 """A commit-based content store: repos, branches, commits, blobs. Embeddable and synchronous.
 
-This module is the whole public API; nothing below it is imported from outside.
+This module is the whole public API, with `pfs.sql`; nothing else below it is imported from outside.
 """
 
 from pfs.blobs.staging import Stage, inline

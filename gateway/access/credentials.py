@@ -11,13 +11,13 @@ start on the same new folder, one creates it and all read the same.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import string
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NewType
+
+from gateway.access.kept import create_once
 
 AccessKey = NewType("AccessKey", str)
 Secret = NewType("Secret", str)
@@ -48,7 +48,7 @@ def root_credentials(data: Path, access_key: str | None = None, secret_key: str 
     path = data / FILE_NAME
     try:
         if not path.exists():
-            _keep(path, _generate())
+            create_once(path, _document(_generate()))
         return _read(path)
     except OSError as error:
         raise CredentialsError(f"the root credentials in {path} cannot be kept or read: {error}") from error
@@ -60,28 +60,9 @@ def _generate() -> Credentials:
     return Credentials(AccessKey(access_key), Secret(secret_key))
 
 
-def _keep(path: Path, credentials: Credentials) -> None:
-    """Creates the file unless it exists: a hard link is made for one starter only, and never half."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _document(credentials: Credentials) -> str:
     document = {"access_key": credentials.access_key, "secret_key": credentials.secret_key}
-    handle, draft = tempfile.mkstemp(prefix=".root-credentials-", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return  # another starter was first; its credentials hold
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        os.unlink(draft)
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _read(path: Path) -> Credentials:

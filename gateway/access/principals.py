@@ -11,27 +11,42 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.access.credentials import Credentials, Secret, root_credentials
+from gateway.access.rights import NO_RIGHTS, Right, Rights
 from gateway.config import Account, Config, ConfigError
 
 DEFAULT_PROJECT = "default"
+MEMBER: Rights = frozenset({Right.MEMBER})
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking. `id` and `display_name` are what S3 shows as Owner and Initiator."""
+    """Who is asking. `id` and `display_name` are what S3 shows as Owner and Initiator. `rights` are those that this
+    request comes with; `session` is the access key of the session that it was made in, "" for a plain key."""
 
     id: str
     display_name: str
     project: str
     is_anonymous: bool = False
     is_admin: bool = False  # of the project: owns all that is in it, beside its owners
+    rights: Rights = MEMBER
+    user: str = ""
+    session: str = ""
 
 
 # S3's canonical user ids have 64 hex digits; this one is the same in every gateway of a store.
-ROOT = Principal(hashlib.sha256(b"caret:root").hexdigest(), "root", DEFAULT_PROJECT, is_admin=True)
+ROOT = Principal(
+    hashlib.sha256(b"caret:root").hexdigest(),
+    "root",
+    DEFAULT_PROJECT,
+    is_admin=True,
+    rights=frozenset({Right.ADMIN}),
+    user="root",
+)
 
 # Whoever has not signed. The id is the one that S3 shows as the owner of what such callers put.
-ANONYMOUS = Principal("65a011a29cdf8ec533ec3d1ccaae921c", "anonymous", DEFAULT_PROJECT, is_anonymous=True)
+ANONYMOUS = Principal(
+    "65a011a29cdf8ec533ec3d1ccaae921c", "anonymous", DEFAULT_PROJECT, is_anonymous=True, rights=NO_RIGHTS
+)
 
 
 class Accounts:

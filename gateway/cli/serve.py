@@ -13,6 +13,7 @@ import click
 
 import pfs
 from gateway.access.credentials import Credentials, CredentialsError, root_credentials
+from gateway.access.vault import VaultError
 from gateway.app import prepare
 from gateway.cli.exits import FOUND_WRONG, CannotStart
 from gateway.cli.settings import setting_options, settings_from
@@ -37,7 +38,7 @@ def serve_command(**options: Any) -> None:
             prepare(config)
             _print_banner(config, endpoint(config, listener), root)
             Supervisor(config, listener).run()
-    except (StartError, CredentialsError, ConfigError, pfs.StoreError, OSError) as error:
+    except (StartError, CredentialsError, VaultError, ConfigError, pfs.StoreError, OSError) as error:
         raise CannotStart(str(error)) from error
     except WorkersFailed as error:
         click.echo(f"Error: {error}", err=True)

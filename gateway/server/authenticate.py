@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateway.access.credentials import Secret
-from gateway.access.principals import ANONYMOUS, Accounts, Principal
-from gateway.s3.errors import InvalidAccessKeyId, InvalidToken, NotImplemented, S3Error
+from gateway.access.keyring import Credential, Keyring
+from gateway.access.principals import ANONYMOUS, Principal
+from gateway.s3.errors import AccessDenied, ExpiredToken, InvalidAccessKeyId, InvalidToken, NotImplemented, S3Error
 from gateway.s3.parse_post import Form
 from gateway.s3.post_policy import PolicyClaim, parse_policy_claim
 from gateway.s3.request import Request
@@ -28,8 +29,8 @@ _ANONYMOUS = Identity(ANONYMOUS, "", None)
 
 
 class Authenticator:
-    def __init__(self, accounts: Accounts, region: str) -> None:
-        self._accounts, self._region = accounts, region
+    def __init__(self, keyring: Keyring, region: str) -> None:
+        self._keyring, self._region = keyring, region
 
     def identify(self, request: Request) -> Identity:
         """Who signed the request, or nobody. Raises the S3Error that AWS answers with for whatever is wrong."""
@@ -38,8 +39,9 @@ class Authenticator:
             return _ANONYMOUS
         if claim.service != "s3":
             raise NotImplemented(f"This gateway does not offer the service {claim.service!r}.")
-        signer = claim.verify(self._secret(claim), datetime.now(UTC), self._region)
-        return Identity(self._accounts.principal_for(claim.access_key), claim.access_key, signer)
+        credential = self._credential(claim)
+        signer = claim.verify(credential.secret, datetime.now(UTC), self._region)
+        return Identity(_principal(credential), claim.access_key, signer)
 
     def identify_form(self, form: Form, bucket: str | None) -> Identity:
         """Who signed a form's policy, or nobody: then nothing that the form says is vouched for.
@@ -49,9 +51,10 @@ class Authenticator:
         claim = parse_policy_claim(form.fields)
         if claim is None or form.policy is None:
             return _ANONYMOUS
-        claim.verify(self._secret(claim), self._region)
+        credential = self._credential(claim)
+        claim.verify(credential.secret, self._region)
         form.policy.check({**form.fields, "bucket": bucket or ""}, datetime.now(UTC))
-        return Identity(self._accounts.principal_for(claim.access_key), claim.access_key, None)
+        return Identity(_principal(credential), claim.access_key, None)
 
     def presume(self, request: Request) -> Principal:
         """In whose project the bucket of a request is to be looked for, before or without knowing who asks.
@@ -62,14 +65,26 @@ class Authenticator:
             claim = parse_claim(request)
         except S3Error:
             return ANONYMOUS
-        if claim is None or self._accounts.secret_for(claim.access_key) is None:
-            return ANONYMOUS
-        return replace(ANONYMOUS, project=self._accounts.principal_for(claim.access_key).project)
+        credential = None if claim is None else self._keyring.find(claim.access_key)
+        return ANONYMOUS if credential is None else replace(ANONYMOUS, project=credential.principal.project)
 
-    def _secret(self, claim: Claim | PolicyClaim) -> Secret:
-        secret = self._accounts.secret_for(claim.access_key)
-        if secret is None:
+    def _credential(self, claim: Claim | PolicyClaim) -> Credential:
+        """What the request is to be verified with. Raises InvalidAccessKeyId, InvalidToken, ExpiredToken."""
+        found = self._keyring.find(claim.access_key)
+        if found is None or (found.is_session and claim.security_token is None):
             raise InvalidAccessKeyId(fields={"AWSAccessKeyId": claim.access_key})
-        if claim.security_token is not None:
-            raise InvalidToken("This gateway gives out no session tokens.")
-        return secret
+        if claim.security_token is not None and not found.is_its(claim.security_token):
+            raise InvalidToken
+        if found.has_expired(time.time_ns() // 1000):
+            raise ExpiredToken
+        return found
+
+
+def _principal(credential: Credential) -> Principal:
+    """Whom a verified request speaks for. Raises AccessDenied where the project asks for more than a key."""
+    if credential.policy.requires_session and not credential.is_session:
+        raise AccessDenied(
+            "Access Denied: this project asks for two factors. Get a session from the STS endpoint with your one-time "
+            "code, and sign with that."
+        )
+    return credential.principal

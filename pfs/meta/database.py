@@ -42,6 +42,9 @@ _SQLITE_PRAGMAS = (
 )
 
 
+STORE_LOCK = 0x6361726574  # "caret"
+
+
 class Statement:
     """A Core clause, compiled at its first use on a dialect. Parameters are its bindparams.
 
@@ -105,11 +108,13 @@ class Connection:
 
 
 class Database:
-    """One database, opened. Thread-safe; connections are opened as threads need them and kept."""
+    """One database, opened. Thread-safe; connections are opened as threads need them and kept.
 
-    WRITER_LOCK = 0x6361726574  # "caret": the advisory lock's number in PostgreSQL
+    Writers are kept apart by `lock_file` on one machine, by `writer_lock`, an advisory lock's number, on PostgreSQL.
+    """
 
-    def __init__(self, url: str | URL, lock_file: Path | None) -> None:
+    def __init__(self, url: str | URL, lock_file: Path | None, writer_lock: int = STORE_LOCK) -> None:
+        self.writer_lock = writer_lock
         self.url = make_url(url)
         self.engine = _engine(self.url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
@@ -172,7 +177,7 @@ class Database:
             conn.script("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
             try:
                 if not self.is_sqlite:
-                    conn.script(f"SELECT pg_advisory_xact_lock({self.WRITER_LOCK})")
+                    conn.script(f"SELECT pg_advisory_xact_lock({self.writer_lock})")
                 yield conn
                 conn.script("COMMIT")
             except BaseException:

@@ -16,6 +16,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
+from gateway.access.directory import STEPS as PEOPLE
+from gateway.access.tables import metadata as people_tables
 from pfs import BadRecord, StoreConfig, open_store
 from pfs.meta import migrate
 from pfs.meta.database import Database
@@ -59,6 +61,23 @@ def differences(database: Database) -> list[Any]:
 def test_an_upgraded_database_has_the_tables_that_the_code_knows(database: Database) -> None:
     upgrade(database)
     assert differences(database) == []
+
+
+def test_an_upgraded_database_has_the_gateways_own_tables(database: Database) -> None:
+    upgrade(database, PEOPLE)
+    options = {"compare_type": True, "compare_server_default": True, "version_table": PEOPLE.version_table}
+    with database.engine.connect() as conn:
+        context = MigrationContext.configure(conn, opts=options)
+        assert compare_metadata(context, people_tables) == []
+        assert context.get_current_revision() == migrate.head(PEOPLE)
+
+
+def test_both_lines_of_steps_lead_through_one_database(database: Database) -> None:
+    for _ in range(2):
+        upgrade(database)
+        upgrade(database, PEOPLE)
+    tables = set(inspect(database.engine).get_table_names())
+    assert tables == {*metadata.tables, *people_tables.tables, "alembic_version", "gateway_version"}
 
 
 def test_the_comparison_sees_a_difference(database: Database) -> None:

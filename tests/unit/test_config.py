@@ -80,6 +80,7 @@ def test_every_setting_can_come_from_a_variable_and_from_the_file(tmp_path: Path
         "access_log": "off",
         "root_access_key": "AKIDEXAMPLE",
         "root_secret_key": SECRET,
+        "secret_keys": "ab" * 32,
     }
     assert set(texts) == {setting.name for setting in SETTINGS}
     variables = resolve({}, {setting.variable: texts[setting.name] for setting in SETTINGS}).config
@@ -220,7 +221,8 @@ def test_an_account_may_not_have_the_given_root_key(tmp_path: Path) -> None:
 
 
 def test_secrets_have_no_flag() -> None:
-    assert [setting.name for setting in SETTINGS if setting.flag is None] == ["root_access_key", "root_secret_key"]
+    without = [setting.name for setting in SETTINGS if setting.flag is None]
+    assert without == ["root_access_key", "root_secret_key", "secret_keys"]
 
 
 def test_no_secret_is_in_a_config_shown_for_debugging(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Alembic's steps for the gateway's own tables: people, keys, the audit log."""

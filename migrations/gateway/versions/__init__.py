@@ -1,0 +1,1 @@
+"""One short step per file, each following the one before."""
