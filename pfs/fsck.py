@@ -76,7 +76,7 @@ def _check_repo(conn: Connection, repo: Repo, report: Report) -> None:
         except BadRecord as exc:
             report.found("copy", f"timeline {line.id}", str(exc))
     _check_tags(conn, repo, report)
-    for branch in refs.branches_of_repo(conn, repo.id):
+    for branch in refs.all_branches_of_repo(conn, repo.id):
         report.branches += 1
         owner = _owner(lines, branch.timeline_id, branch.head_seq)
         if owner is None or commits.commit_at(conn, owner.id, branch.head_seq) is None:
