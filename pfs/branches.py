@@ -21,16 +21,18 @@ DEFAULT_BRANCH = "main"
 
 def expected(tx: Transaction, branch: Branch, commit_id: CommitId | None) -> Head:
     """The branch's head. Raises NoSuchBranch, and HeadMoved where it is not this commit (None: whichever)."""
-    head = tx.head(branch.id)
-    if commit_id is not None and head.commit_id != commit_id:
-        raise HeadMoved(branch.name, head.commit_id)
-    return head
+    return _at(tx.head(branch.id), commit_id)
 
 
 def writable(tx: Transaction, branch: Branch, commit_id: CommitId | None) -> Head:
     """Like `expected`, for whatever changes the branch and is no merge. Raises ProtectedBranch."""
-    tx.unprotected(branch.id)
-    return expected(tx, branch, commit_id)
+    return _at(tx.unprotected(branch.id), commit_id)
+
+
+def _at(head: Head, commit_id: CommitId | None) -> Head:
+    if commit_id is not None and head.commit_id != commit_id:
+        raise HeadMoved(head.branch.name, head.commit_id)
+    return head
 
 
 def resolved(tx: Transaction, branch: Branch, rev: str) -> Commit:
