@@ -20,7 +20,6 @@ from pfs.model import Branch, Commit, CommitId, Delete, Entry, Put, TransactionI
 from pfs.names import format_transaction_id
 
 EXPIRED_AT_ONCE = 100
-_PAGE = 100
 
 
 def begin(
@@ -101,9 +100,11 @@ def abandon(tx: Transaction, repo_id: int, transaction_id: str) -> TransactionIn
 
 def abandon_all(tx: Transaction, repo_id: int) -> None:
     """Whatever is not ended: with its last branch a repo goes, and takes its transactions along."""
-    while page := transactions.unended_of_repo(tx.conn, repo_id, _PAGE, tx.began_us):
-        for info in page:
-            _end(tx, info, "expired" if info.state == "expired" else "abandoned", info.ended_us or tx.began_us)
+    for info in transactions.unended_of_repo(tx.conn, repo_id, tx.began_us):
+        if info.state == "open":
+            _end(tx, info, "abandoned", tx.began_us)
+        else:
+            _end(tx, info, "expired", info.expires_us)
 
 
 def expire(tx: Transaction, now_us: int) -> Sequence[TransactionInfo]:

@@ -46,9 +46,7 @@ _OPEN_OF_REPO = Statement(
     .order_by(_T.id)
     .limit(bindparam("limit"))
 )
-_UNENDED_OF_REPO = Statement(
-    _query.where(_T.repo_id == bindparam("repo"), _open).order_by(_T.id).limit(bindparam("limit"))
-)
+_UNENDED_OF_REPO = Statement(_query.where(_T.repo_id == bindparam("repo"), _open).order_by(_T.id))
 _EXPIRED = Statement(
     _query.where(_open, _T.expires_us <= bindparam("now")).order_by(_T.expires_us).limit(bindparam("limit"))
 )
@@ -76,9 +74,9 @@ def open_transactions(conn: Connection, repo_id: int, after: str, limit: int, no
     return [_info(row, now_us) for row in conn.all(_OPEN_OF_REPO, repo=repo_id, after=after, limit=limit, now=now_us)]
 
 
-def unended_of_repo(conn: Connection, repo_id: int, limit: int, now_us: int) -> Sequence[TransactionInfo]:
+def unended_of_repo(conn: Connection, repo_id: int, now_us: int = 0) -> Sequence[TransactionInfo]:
     """Those that nobody has ended yet, expired ones too."""
-    return [_info(row, now_us) for row in conn.all(_UNENDED_OF_REPO, repo=repo_id, limit=limit)]
+    return [_info(row, now_us) for row in conn.all(_UNENDED_OF_REPO, repo=repo_id)]
 
 
 def expired(conn: Connection, limit: int, now_us: int) -> Sequence[TransactionInfo]:

@@ -197,3 +197,12 @@ def test_a_head_that_was_read_before_is_judged_by_what_holds_now(main: Checkout)
         type(None),
     ]
     assert main.keys() == ["a", "c"]
+
+
+@pytest.mark.parametrize("damage", ["UPDATE branches SET protected = 1 - protected", "DELETE FROM protections"])
+def test_fsck_finds_a_branch_that_is_kept_otherwise_than_its_patterns_say(main: Checkout, damage: str) -> None:
+    protect(main, "m*")
+    assert main.store.fsck().problems == []
+    with main.store._database.transaction() as conn:
+        conn.script(damage)
+    assert [problem.kind for problem in main.store.fsck().problems] == ["protection"]

@@ -486,3 +486,21 @@ def test_a_write_in_the_group_of_the_commit_is_counted(main: Checkout) -> None:
     assert not [future for future in (blocked, *futures) if isinstance(future.exception(), StoreError)]
     assert main.keys() == ["a", "b", "x"]
     assert main.store.fsck().problems == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE branches SET deleted_us = 1 WHERE transaction_id IS NOT NULL",
+        "UPDATE transactions SET ended_us = 1, state = 'abandoned'",
+        "DELETE FROM transactions",
+    ],
+)
+def test_fsck_finds_a_transaction_without_its_branch_and_a_branch_without_its_transaction(
+    main: Checkout, damage: str
+) -> None:
+    begin(main)
+    assert main.store.fsck().problems == []
+    with main.store._database.transaction() as conn:
+        conn.script(damage)
+    assert [problem.kind for problem in main.store.fsck().problems] == ["transaction"]
