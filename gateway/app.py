@@ -29,7 +29,7 @@ from gateway.handlers import (
     tagging,
 )
 from gateway.handlers.absent import absent
-from gateway.handlers.api import repos
+from gateway.handlers.api import protections, repos, transactions
 from gateway.s3.route import ABSENT, OPERATIONS
 from gateway.server.access_log import AccessLog
 from gateway.server.authenticate import Authenticator
@@ -95,6 +95,14 @@ assert HANDLERS.keys() == OPERATIONS.keys()
 API_HANDLERS: Mapping[str, ApiHandler] = {
     "list_repos": repos.list_repos,
     "get_repo": repos.get_repo,
+    "list_protections": protections.list_protections,
+    "protect": protections.protect,
+    "unprotect": protections.unprotect,
+    "begin_transaction": transactions.begin_transaction,
+    "list_transactions": transactions.list_transactions,
+    "get_transaction": transactions.get_transaction,
+    "commit_transaction": transactions.commit_transaction,
+    "abandon_transaction": transactions.abandon_transaction,
 }
 
 

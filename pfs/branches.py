@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pfs import history
+from pfs import history, transactions
 from pfs.commits.transaction import Head, Transaction, make_repo, new_uid, now_us
 from pfs.errors import BranchExists, HeadMoved, NoSuchBranch, NoSuchRepo, NoSuchTag, RepoExists, TagExists
-from pfs.meta import refs, tags
+from pfs.meta import protections, refs, tags
 from pfs.meta.settings import set_branch_setting
 from pfs.model import Branch, Commit, CommitId, Repo, Tag
 
@@ -21,9 +21,17 @@ DEFAULT_BRANCH = "main"
 
 def expected(tx: Transaction, branch: Branch, commit_id: CommitId | None) -> Head:
     """The branch's head. Raises NoSuchBranch, and HeadMoved where it is not this commit (None: whichever)."""
-    head = tx.head(branch.id)
+    return _at(tx.head(branch.id), commit_id)
+
+
+def writable(tx: Transaction, branch: Branch, commit_id: CommitId | None) -> Head:
+    """Like `expected`, for whatever changes the branch and is no merge. Raises ProtectedBranch."""
+    return _at(tx.unprotected(branch.id), commit_id)
+
+
+def _at(head: Head, commit_id: CommitId | None) -> Head:
     if commit_id is not None and head.commit_id != commit_id:
-        raise HeadMoved(branch.name, head.commit_id)
+        raise HeadMoved(head.branch.name, head.commit_id)
     return head
 
 
@@ -82,17 +90,22 @@ def move_branch(tx: Transaction, head: Head, to: Commit) -> Branch:
 
 
 def reset_branch(tx: Transaction, branch: Branch, rev: str, expected_head: CommitId | None) -> Branch:
-    head = expected(tx, branch, expected_head)
+    head = writable(tx, branch, expected_head)
     to = resolved(tx, branch, rev)
     return head.branch_now() if to.id == head.commit_id else move_branch(tx, head, to)
 
 
 def delete_branch(tx: Transaction, branch: Branch, expected_head: CommitId | None) -> None:
-    expected(tx, branch, expected_head)
+    """Of a transaction's branch this abandons the transaction; a repo's last branch takes its open ones along."""
+    pending = writable(tx, branch, expected_head).branch.transaction_id
+    if pending is not None:
+        transactions.abandon(tx, branch.repo_id, pending)
+        return
     tx.forget(branch.id)
     now = now_us()
     refs.delete_branch(tx.conn, branch.id, now)
     if refs.count_branches(tx.conn, branch.repo_id) == 0:
+        transactions.abandon_all(tx, branch.repo_id)
         refs.delete_repo(tx.conn, branch.repo_id, now)
 
 
@@ -106,6 +119,7 @@ def restore_branch(tx: Transaction, project: str, repo: str, name: str) -> Branc
     if not found:
         raise NoSuchBranch(repo, name)
     refs.restore_branch(tx.conn, found[0])
+    refs.set_protected(tx.conn, found[0].id, protections.protecting(tx.conn, found[0].repo_id, name) is not None)
     return tx.head(found[0].id).branch_now()
 
 
@@ -116,7 +130,7 @@ def rename_repo(tx: Transaction, project: str, repo: str, name: str, relabel: Ca
     tx.flush()
     refs.rename_repo(tx.conn, known.id, name)
     deleted = [branch for branch, _ in refs.deleted_branches(tx.conn, project, name) if branch.repo_id == known.id]
-    for branch in (*refs.branches_of_repo(tx.conn, known.id), *deleted):
+    for branch in (*refs.all_branches_of_repo(tx.conn, known.id), *deleted):
         refs.relabel_branch(tx.conn, branch.id, relabel(branch))
         tx.forget(branch.id)
     return refs.repo_by_id(tx.conn, known.id)
@@ -124,8 +138,12 @@ def rename_repo(tx: Transaction, project: str, repo: str, name: str, relabel: Ca
 
 def delete_repo(tx: Transaction, project: str, repo: str) -> None:
     known = find_repo(tx, project, repo)
+    doomed = refs.branches_of_repo(tx.conn, known.id)
+    for branch in doomed:
+        tx.unprotected(branch.id)
+    transactions.abandon_all(tx, known.id)
     now = now_us()
-    for branch in refs.branches_of_repo(tx.conn, known.id):
+    for branch in doomed:
         tx.forget(branch.id)
         refs.delete_branch(tx.conn, branch.id, now)
     refs.delete_repo(tx.conn, known.id, now)
@@ -186,6 +204,7 @@ def _insert(
         timeline_id=timeline_id,
         head_seq=head_seq,
         created_us=now_us(),
+        protected=protections.protecting(tx.conn, repo_id, name) is not None,
     )
     branch = refs.branch_by_id(tx.conn, branch_id)
     assert branch is not None

@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from pfs.meta import entries
 from pfs.meta.database import Connection
-from pfs.model import Commit, Difference, Differences, Entry
+from pfs.model import Commit, Delete, Difference, Differences, Entry, Put
 from pfs.timelines import Timelines
 
 
@@ -41,6 +41,13 @@ def _substance(entry: Entry | None) -> tuple[object, ...] | None:
     if entry is None:
         return None
     return entry.digest, entry.layout, entry.size, entry.etag, entry.attrs, entry.checksums
+
+
+def change_to(key: str, entry: Entry | None) -> Put | Delete:
+    """What makes a key hold `entry`, or nothing; a version's settings come along."""
+    if entry is None:
+        return Delete(key)
+    return Put(key, entry.content, entry.attrs, entry.checksums, settings=entry.settings)
 
 
 def changed_keys(conn: Connection, timelines: Timelines, one: Commit, other: Commit) -> set[bytes]:

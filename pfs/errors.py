@@ -9,6 +9,11 @@
     │   │   └── AmbiguousRevision   an id prefix that names several commits
     │   ├── NoSuchKey          absent, or deleted: `marker` tells which
     │   ├── NoSuchUpload, NoSuchPart, PartTooSmall
+    │   ├── NoSuchTransaction
+    │   ├── TransactionEnded   committed, abandoned or expired: the state tells
+    │   ├── TransactionConflict    a key that it touched has moved on its target; it stays open
+    │   ├── ProtectedBranch    a branch that takes merges only
+    │   ├── NoSuchProtection
     │   ├── HistoryIsImmutable a change to what has been committed
     │   ├── HeadMoved          the head is not the one that the caller expected
     │   ├── Conflicted         a merge, cherry-pick or revert that both sides contradict
@@ -30,7 +35,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pfs.model import CommitId, Conflict, Entry
+    from pfs.model import CommitId, Conflict, Entry, TransactionState
 
 
 class StoreError(Exception):
@@ -155,6 +160,43 @@ class Conflicted(CallerError):
         keys = [repr(conflict.key) for conflict in self.conflicts[:3]]
         more = f" and {len(self.conflicts) - 3} more" if len(self.conflicts) > 3 else ""
         super().__init__(f"both sides changed {', '.join(keys)}{more}")
+
+
+class NoSuchTransaction(CallerError):
+    def __init__(self, repo: str, transaction_id: str) -> None:
+        self.repo, self.transaction_id = repo, transaction_id
+        super().__init__(f"repo {repo!r} has no transaction {transaction_id!r}")
+
+
+class TransactionEnded(CallerError):
+    """`commit_id` is what it became, where it was committed and has changed anything."""
+
+    def __init__(self, transaction_id: str, state: TransactionState, commit_id: CommitId | None) -> None:
+        self.transaction_id, self.state, self.commit_id = transaction_id, state, commit_id
+        super().__init__(f"transaction {transaction_id} is {state}")
+
+
+class TransactionConflict(CallerError):
+    """`keys` are all that the target no longer holds as the transaction found them, in order."""
+
+    def __init__(self, transaction_id: str, keys: Sequence[str]) -> None:
+        self.transaction_id, self.keys = transaction_id, tuple(keys)
+        more = f" and {len(self.keys) - 3} more" if len(self.keys) > 3 else ""
+        super().__init__(f"its target has changed {', '.join(map(repr, self.keys[:3]))}{more} meanwhile")
+
+
+class ProtectedBranch(CallerError):
+    """`pattern` is one of those that match its name, where it is known."""
+
+    def __init__(self, repo: str, branch: str, pattern: str | None = None) -> None:
+        self.repo, self.branch, self.pattern = repo, branch, pattern
+        super().__init__(f"branch {branch!r} of repo {repo!r} is protected: it takes merges only")
+
+
+class NoSuchProtection(CallerError):
+    def __init__(self, repo: str, pattern: str) -> None:
+        self.repo, self.pattern = repo, pattern
+        super().__init__(f"repo {repo!r} has no protection {pattern!r}")
 
 
 class GuardRefused(CallerError):

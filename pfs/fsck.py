@@ -17,7 +17,7 @@ from pfs.commits.chain import commit_id
 from pfs.errors import BadRecord, MissingBlob
 from pfs.listing import visible_after
 from pfs.manifest import decode_extents, decode_manifest
-from pfs.meta import commits, contents, entries, refs, tags, uploads
+from pfs.meta import commits, contents, entries, protections, refs, tags, transactions, uploads
 from pfs.meta.database import Connection
 from pfs.meta.refs import Timeline
 from pfs.meta.settings import stray_settings
@@ -30,8 +30,8 @@ _READ_SIZE = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`kind`: chain, head, tag, interval, copy, settings, blob, manifest. `subject` names the record, `detail`
-    says what is wrong."""
+    """`kind`: chain, head, tag, protection, transaction, interval, copy, settings, blob, manifest. `subject` names the
+    record, `detail` says what is wrong."""
 
     kind: str
     subject: str
@@ -76,7 +76,9 @@ def _check_repo(conn: Connection, repo: Repo, report: Report) -> None:
         except BadRecord as exc:
             report.found("copy", f"timeline {line.id}", str(exc))
     _check_tags(conn, repo, report)
-    for branch in refs.branches_of_repo(conn, repo.id):
+    _check_protections(conn, repo, report)
+    _check_transactions(conn, repo, report)
+    for branch in refs.all_branches_of_repo(conn, repo.id):
         report.branches += 1
         owner = _owner(lines, branch.timeline_id, branch.head_seq)
         if owner is None or commits.commit_at(conn, owner.id, branch.head_seq) is None:
@@ -92,6 +94,26 @@ def _check_tags(conn: Connection, repo: Repo, report: Report) -> None:
             if not commits.commits_by_prefix(conn, repo.id, tag.commit_id, 1):
                 report.found("tag", f"{tag.name} of {repo.name}", f"its commit {tag.commit_id} is not there")
         after = page[-1].name
+
+
+def _check_protections(conn: Connection, repo: Repo, report: Report) -> None:
+    """What is kept with a branch is what the patterns say of its name."""
+    patterns = protections.protections_of_repo(conn, repo.id)
+    for branch in refs.branches_of_repo(conn, repo.id):
+        if branch.protected != (protections.matching(patterns, branch.name) is not None):
+            is_or_not = "is" if branch.protected else "is not"
+            report.found("protection", branch.label, f"it {is_or_not} protected, other than the repo's patterns say")
+
+
+def _check_transactions(conn: Connection, repo: Repo, report: Report) -> None:
+    """One that has not ended has its branch, and such a branch its transaction."""
+    branches = {branch.id: branch for branch in refs.all_branches_of_repo(conn, repo.id) if branch.transaction_id}
+    for info in transactions.unended_of_repo(conn, repo.id):
+        branch = branches.pop(info.branch_id, None)
+        if branch is None or branch.transaction_id != info.id:
+            report.found("transaction", info.id, "the branch that takes its writes is not there")
+    for branch in branches.values():
+        report.found("transaction", branch.label, "the transaction whose writes it takes has ended, or is not there")
 
 
 def _owner(lines: dict[int, Timeline], timeline_id: int, seq: int) -> Timeline | None:

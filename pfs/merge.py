@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from pfs import branches, history
 from pfs.ancestry import merge_bases
 from pfs.commits.transaction import Head, Transaction
-from pfs.diff import Tree, alike, changed_keys
+from pfs.diff import Tree, alike, change_to, changed_keys
 from pfs.errors import Conflicted, NoSuchCommit
 from pfs.meta import entries
 from pfs.meta.database import Connection
@@ -24,12 +24,10 @@ from pfs.model import (
     Commit,
     CommitId,
     Conflict,
-    Delete,
     Difference,
     Entry,
     Merge,
     Merged,
-    Put,
     Side,
     Strategy,
 )
@@ -105,7 +103,7 @@ def merge(
     if planned.kind == "fast-forward":
         return Merged(branches.move_branch(tx, head, theirs), theirs, planned)
     text = f"Merge {rev} into {head.branch.name}" if message is None else message
-    return _carry_out(tx, head, planned, author, text, metadata, () if squash else (theirs.id,))
+    return _carry_out(tx, head, planned, author, text, metadata, () if squash else (theirs.id,), merging=True)
 
 
 def cherry_pick(
@@ -118,10 +116,10 @@ def cherry_pick(
     strategy: Strategy | None,
     expected_head: CommitId | None,
 ) -> Merged:
-    head = branches.expected(tx, branch, expected_head)
+    head = branches.writable(tx, branch, expected_head)
     commit, before = _with_parent(tx, branch, rev)
     planned = _plan_one(tx, head, commit, before, commit, strategy)
-    return _carry_out(tx, head, planned, author, commit.message if message is None else message, metadata, ())
+    return _carry_out(tx, head, planned, author, commit.message if message is None else message, metadata)
 
 
 def revert(
@@ -134,10 +132,10 @@ def revert(
     strategy: Strategy | None,
     expected_head: CommitId | None,
 ) -> Merged:
-    head = branches.expected(tx, branch, expected_head)
+    head = branches.writable(tx, branch, expected_head)
     commit, before = _with_parent(tx, branch, rev)
     planned = _plan_one(tx, head, commit, commit, before, strategy)
-    return _carry_out(tx, head, planned, author, f"Revert {commit.id}" if message is None else message, metadata, ())
+    return _carry_out(tx, head, planned, author, f"Revert {commit.id}" if message is None else message, metadata)
 
 
 def _with_parent(tx: Transaction, branch: Branch, rev: str) -> tuple[Commit, Commit]:
@@ -164,26 +162,21 @@ def _carry_out(
     author: str,
     message: str,
     metadata: str,
-    merged: Sequence[CommitId],
+    merged: Sequence[CommitId] = (),
+    merging: bool = False,
 ) -> Merged:
     if planned.conflicts:
         raise Conflicted(planned.conflicts)
     if planned.kind == "commit":
-        changes = [_change(difference) for difference in planned.changes]
-        tx.commit(head.branch.id, changes, author=author, message=message, metadata=metadata, merged=merged)
+        changes = [change_to(difference.key, difference.after) for difference in planned.changes]
+        tx.commit(
+            head.branch.id, changes, author=author, message=message, metadata=metadata, merged=merged, merging=merging
+        )
     return Merged(head.branch_now(), _commit(tx, head), planned)
 
 
 def _commit(tx: Transaction, head: Head) -> Commit:
     return history.head_commit(tx.conn, tx.timelines, head.branch_now())
-
-
-def _change(difference: Difference) -> Put | Delete:
-    """What makes the one of it that is `before` the other; a version's settings come along."""
-    entry = difference.after
-    if entry is None:
-        return Delete(difference.key)
-    return Put(difference.key, entry.content, entry.attrs, entry.checksums, settings=entry.settings)
 
 
 def _decided(bases: Sequence[Entry | None], ours: Entry | None, theirs: Entry | None) -> Side | None:

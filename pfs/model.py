@@ -42,6 +42,9 @@ def canonical_json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
 
+TransactionState = Literal["open", "committed", "abandoned", "expired"]
+
+
 @dataclass(frozen=True, slots=True)
 class Repo:
     id: int
@@ -55,8 +58,10 @@ class Repo:
 @dataclass(frozen=True, slots=True)
 class Branch:
     """A movable name for a head commit. `label` is the name under which it is listed to
-    people: free text for the store, given when the branch was made. `settings` are those of its settings
-    that every reader asks for (`pfs.meta.refs.TOLD`), as they were when the branch was read."""
+    people: free text for the store, given when the branch was made. A protected one takes merges only. `settings`
+    are those of its settings that every reader asks for (`pfs.meta.refs.TOLD`), as they were when it was read.
+
+    `transaction_id` is of the transaction whose writes it takes; such a branch is named like it, and in no list."""
 
     id: int
     project: str
@@ -67,6 +72,8 @@ class Branch:
     timeline_id: int
     head_seq: int
     created_us: int
+    protected: bool = False
+    transaction_id: str | None = None
     settings: Mapping[str, str] = field(default_factory=lambda: NO_SETTINGS, compare=False)
 
 
@@ -93,6 +100,39 @@ class Tag:
     author: str
     time_us: int
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """Branches of the repo whose names match the glob pattern take merges only."""
+
+    pattern: str
+    author: str
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionInfo:
+    """A transaction, open or ended. Its writes go to the branch `branch_id`, which is named like it and labelled
+    `label`; they are meant for the branch `target_id`, of the name `target`, whose head was `base` when it began.
+    `commit_id` is what it became: None where it has changed nothing, or is not committed."""
+
+    id: str
+    repo_id: int
+    repo: str
+    branch_id: int
+    label: str
+    target_id: int
+    target: str
+    base: CommitId
+    author: str
+    message: str
+    metadata: str
+    begun_us: int
+    expires_us: int
+    state: TransactionState
+    ended_us: int | None = None
+    commit_id: CommitId | None = None
 
 
 @dataclass(frozen=True, slots=True)

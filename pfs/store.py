@@ -17,7 +17,7 @@ from pathlib import Path
 from blake3 import blake3
 from sqlalchemy.engine import URL
 
-from pfs import branches, flatten, history, listing, log, merge, multipart
+from pfs import branches, flatten, history, listing, log, merge, multipart, protections, transactions
 from pfs.blobs.base import BlobStore
 from pfs.blobs.local import LocalBlobs
 from pfs.blobs.memory import MemoryBlobs
@@ -25,18 +25,29 @@ from pfs.blobs.remote import RemoteBlobs
 from pfs.blobs.staging import Stage, etag
 from pfs.branches import BranchGuard
 from pfs.commits.group import Committer, Observer
-from pfs.commits.transaction import Transaction
+from pfs.commits.transaction import Transaction, now_us
 from pfs.config import StoreConfig
 from pfs.diff import diff
-from pfs.errors import MissingBlob, NoSuchBranch, NoSuchKey, NoSuchRepo, NoSuchTag, StoreClosed, StoreError
+from pfs.errors import (
+    MissingBlob,
+    NoSuchBranch,
+    NoSuchKey,
+    NoSuchRepo,
+    NoSuchTag,
+    NoSuchTransaction,
+    StoreClosed,
+    StoreError,
+)
 from pfs.fsck import Report, check
 from pfs.manifest import cut, decode_manifest, encode_extents
 from pfs.meta import contents, entries, refs, uploads
 from pfs.meta.commits import count_commits
 from pfs.meta.database import Connection, Database
 from pfs.meta.migrate import upgrade
+from pfs.meta.protections import protections_of_repo
 from pfs.meta.settings import branch_setting, set_branch_setting, set_entry_setting
 from pfs.meta.tags import count_tags, find_tag, tags_of_repo
+from pfs.meta.transactions import find_transaction, open_transactions
 from pfs.model import (
     BLOB,
     Branch,
@@ -54,15 +65,17 @@ from pfs.model import (
     Merge,
     Merged,
     Part,
+    Protection,
     Repo,
     RepoSummary,
     Strategy,
     Tag,
+    TransactionInfo,
     Upload,
     VersionListing,
     View,
 )
-from pfs.names import check_name, key_bytes
+from pfs.names import check_name, check_pattern, is_transaction_id, key_bytes
 from pfs.timelines import Timelines
 
 _log = logging.getLogger(__name__)
@@ -204,14 +217,17 @@ class Store:
         """Makes `rev` the branch's head, in O(1); what it held before stays reachable by id.
 
         The branch goes on in another timeline: reads of its head need the Branch that this returns, or one that
-        was looked up since. The future: NoSuchBranch, HeadMoved and what `resolve` raises.
+        was looked up since. The future: NoSuchBranch, ProtectedBranch, HeadMoved and what `resolve` raises.
         """
         future = self._committer.submit(lambda tx: branches.reset_branch(tx, branch, rev, expected_head))
         future.add_done_callback(self._flatten_if_deep)
         return future
 
     def delete_branch(self, branch: Branch, *, expected_head: CommitId | None = None) -> Future[None]:
-        """Hides the branch, and with the last one its repo; history stays. The future: NoSuchBranch, HeadMoved."""
+        """Hides the branch, and with the last one its repo, whose open transactions are abandoned; history stays.
+
+        Deleting the branch of a transaction abandons that. The future: NoSuchBranch, ProtectedBranch, HeadMoved.
+        """
         return self._committer.submit(lambda tx: branches.delete_branch(tx, branch, expected_head))
 
     def deleted_branches(self, project: str, repo: str) -> Sequence[tuple[Branch, int]]:
@@ -268,8 +284,25 @@ class Store:
         return self._committer.submit(lambda tx: branches.rename_repo(tx, project, repo, name, relabel))
 
     def delete_repo(self, project: str, repo: str) -> Future[None]:
-        """Hides the repo with all its branches; `restore_branch` brings them back. The future: NoSuchRepo."""
+        """Hides the repo with all its branches, which `restore_branch` brings back, and abandons its open
+        transactions. The future: NoSuchRepo, ProtectedBranch where any of the branches is protected."""
         return self._committer.submit(lambda tx: branches.delete_repo(tx, project, repo))
+
+    def protections(self, repo: Repo) -> Sequence[Protection]:
+        """By pattern."""
+        with self._database.connection() as conn:
+            return protections_of_repo(conn, repo.id)
+
+    def protect(self, repo: Repo, pattern: str, author: str) -> Future[Protection]:
+        """Has all branches, also later ones, whose names match the glob pattern take merges only. One that is there
+        stays as it is. Raises InvalidName."""
+        check_pattern(pattern)
+        return self._committer.submit(lambda tx: protections.protect(tx, repo, pattern, author))
+
+    def unprotect(self, repo: Repo, pattern: str) -> Future[None]:
+        """Raises InvalidName; the future NoSuchProtection."""
+        check_pattern(pattern)
+        return self._committer.submit(lambda tx: protections.unprotect(tx, repo, pattern))
 
     # ------------------------------------------------------------ tags
 
@@ -481,7 +514,8 @@ class Store:
         metadata: str = "",
         expected_head: CommitId | None = None,
     ) -> Future[Committed]:
-        """Applies the changes to the branch's head as one commit, atomically. The future: NoSuchBranch, HeadMoved.
+        """Applies the changes to the branch's head as one commit, atomically. The future: NoSuchBranch,
+        ProtectedBranch, HeadMoved.
 
         `metadata` is canonical JSON of the caller's making (see `canonical_json`), kept and hashed with the commit.
 
@@ -489,7 +523,7 @@ class Store:
         """
 
         def operation(tx: Transaction) -> Committed:
-            branches.expected(tx, branch, expected_head)
+            branches.writable(tx, branch, expected_head)
             return tx.commit(branch.id, changes, author=author, message=message, metadata=metadata)
 
         return self._committer.submit(operation)
@@ -564,7 +598,8 @@ class Store:
     ) -> Future[Merged]:
         """Makes what a commit changed against its first parent, as a new commit with its message.
 
-        A key that the branch holds neither as the commit found nor as it left it is a conflict. The future: as `merge`.
+        A key that the branch holds neither as the commit found nor as it left it is a conflict. The future: as
+        `merge`, and ProtectedBranch.
         """
         return self._committer.submit(
             lambda tx: merge.cherry_pick(tx, branch, rev, author, message, metadata, strategy, expected_head)
@@ -583,11 +618,87 @@ class Store:
     ) -> Future[Merged]:
         """Undoes what a commit changed against its first parent, as a new commit.
 
-        A key that the branch no longer holds as the commit left it is a conflict. The future: as `merge`.
+        A key that the branch no longer holds as the commit left it is a conflict. The future: as `merge`, and
+        ProtectedBranch.
         """
         return self._committer.submit(
             lambda tx: merge.revert(tx, branch, rev, author, message, metadata, strategy, expected_head)
         )
+
+    # ------------------------------------------------------------ transactions
+
+    def begin_transaction(
+        self,
+        branch: Branch,
+        *,
+        author: str,
+        message: str = "",
+        metadata: str = "",
+        expires_in_s: int,
+        settings: Mapping[str, str] | None = None,
+        label: Callable[[str], str],
+    ) -> Future[TransactionInfo]:
+        """Many writes that are to be one commit on `branch`, or nothing: they go to a branch of the same repo that is
+        named like the transaction, begins as `branch` is now, and is in no list.
+
+        `message` and `metadata` are the commit's, unless it gives others. `settings` are what the new branch begins
+        with. `label` is called inside the transaction with the id, for the new branch's label; it raises a StoreError
+        to refuse. The future: NoSuchBranch, ProtectedBranch.
+        """
+        return self._committer.submit(
+            lambda tx: transactions.begin(
+                tx,
+                branch,
+                author=author,
+                message=message,
+                metadata=metadata,
+                expires_in_s=expires_in_s,
+                settings=settings or {},
+                label=label,
+            )
+        )
+
+    def transaction(self, project: str, repo: str, transaction_id: str) -> TransactionInfo:
+        """Open or ended. Raises NoSuchRepo, NoSuchTransaction."""
+        known = self.repo(project, repo)
+        if is_transaction_id(transaction_id):
+            with self._database.connection() as conn:
+                found = find_transaction(conn, transaction_id, now_us())
+            if found is not None and found.repo_id == known.id:
+                return found
+        raise NoSuchTransaction(repo, transaction_id)
+
+    def transactions(self, repo: Repo, *, after: str = "", limit: int = 1000) -> Sequence[TransactionInfo]:
+        """Open ones, by id, which is the order in which they began; those behind the id `after`."""
+        with self._database.connection() as conn:
+            return open_transactions(conn, repo.id, after, limit, now_us())
+
+    def commit_transaction(
+        self, transaction: TransactionInfo, *, author: str, message: str | None = None, metadata: str | None = None
+    ) -> Future[TransactionInfo]:
+        """Makes one commit on the target of what the transaction wrote, and ends it; with its branch its uploads go.
+
+        What it wrote and took back is left out; where nothing remains there is no commit. The settings of its versions
+        come along. The future: TransactionConflict where a key that it touched is not, at the target's head, the
+        version that it was when the transaction began: then it stays open. Also TransactionEnded, NoSuchBranch
+        (the target is deleted) and ProtectedBranch.
+        """
+        return self._committer.submit(
+            lambda tx: transactions.commit(
+                tx, transaction.repo_id, transaction.id, author=author, message=message, metadata=metadata
+            )
+        )
+
+    def abandon_transaction(self, transaction: TransactionInfo) -> Future[TransactionInfo]:
+        """Ends it; what was written to it is in no branch. The future: TransactionEnded."""
+        return self._committer.submit(lambda tx: transactions.abandon(tx, transaction.repo_id, transaction.id))
+
+    def expire_transactions(self, now_us: int) -> Future[Sequence[TransactionInfo]]:
+        """Ends those that are past their time, the oldest first and some hundred at most; once there are none: ().
+
+        Nothing waits for this: from its time on one can neither be written nor committed.
+        """
+        return self._committer.submit(lambda tx: transactions.expire(tx, now_us))
 
     # ------------------------------------------------------------ settings, beside the history
 

@@ -173,7 +173,7 @@ _TABLE = (
         "Have branches of these names take merges only.",
         model.OfProtection,
         model.Protection,
-        errors=("NoSuchRepo",),
+        errors=("InvalidName", "NoSuchRepo"),
     ),
     Endpoint(
         "unprotect",
@@ -183,7 +183,7 @@ _TABLE = (
         model.OfProtection,
         None,
         204,
-        ("NoSuchRepo", "NoSuchProtection"),
+        ("InvalidName", "NoSuchRepo", "NoSuchProtection"),
     ),
     # ------------------------------------------------------------ history
     Endpoint(

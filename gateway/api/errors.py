@@ -35,7 +35,7 @@ CODES: Mapping[str, int] = {
     "UnrelatedRepo": 409,  # details: rev, repo
     "MergeConflict": 409,  # details: conflicts
     "TransactionConflict": 409,  # details: keys
-    "TransactionEnded": 409,  # details: state
+    "TransactionEnded": 409,  # details: state, commit_id (null where it has made no commit)
     "HistoryIsImmutable": 409,
     "HeadMoved": 412,  # details: head, which is the actual one
     "BodyTooLarge": 413,  # details: limit

@@ -389,7 +389,8 @@ class OfTag(Input, frozen=True, kw_only=True):
 
 
 class Transaction(Answer, frozen=True, kw_only=True):
-    """Write to `bucket` with any S3 client; it began as `branch` was at `base`. `commit_id` is what it became."""
+    """Write to `bucket` with any S3 client; it began as `branch` was at `base`. `commit_id` is what it became: null
+    where it was committed and had changed nothing."""
 
     id: str
     repo: str

@@ -40,6 +40,13 @@ def _ambiguous(exc: pfs.AmbiguousRevision) -> s3.S3Error:
     return s3.NoSuchVersion(str(exc), fields={"VersionId": exc.rev, "Candidates": " ".join(exc.candidates)})
 
 
+def _protected(exc: pfs.ProtectedBranch) -> s3.S3Error:
+    return s3.AccessDenied(
+        f"Access Denied: branch {exc.branch} of repo {exc.repo} is protected. Write to another branch, and merge that: "
+        f"POST /-/api/v1/repos/{exc.repo}/branches/{exc.branch}/merge"
+    )
+
+
 _TABLE: dict[type[pfs.StoreError], Callable[[Any], s3.S3Error]] = {
     pfs.InvalidName: _name,
     pfs.InvalidRevision: _revision,
@@ -67,6 +74,11 @@ _TABLE: dict[type[pfs.StoreError], Callable[[Any], s3.S3Error]] = {
     ),
     pfs.HeadMoved: lambda exc: s3.PreconditionFailed(str(exc), fields={"Head": exc.actual}),
     pfs.Conflicted: lambda exc: s3.ConditionalRequestConflict(str(exc)),
+    pfs.NoSuchTransaction: lambda exc: s3.NoSuchBucket(),
+    pfs.TransactionEnded: lambda exc: s3.NoSuchBucket(),
+    pfs.TransactionConflict: lambda exc: s3.ConditionalRequestConflict(str(exc)),
+    pfs.ProtectedBranch: _protected,
+    pfs.NoSuchProtection: lambda exc: s3.InvalidRequest(str(exc)),
     Refused: lambda exc: exc.error,
     pfs.StoreBusy: lambda exc: s3.SlowDown(),
     pfs.StoreFull: lambda exc: s3.InsufficientStorage(),

@@ -7,7 +7,7 @@ from gateway.handlers.context import Context
 from gateway.handlers.ownership import bucket_owner
 from gateway.s3.bucket import BucketName, parse_bucket
 from gateway.s3.errors import AccessDenied, NoSuchBucket
-from pfs import AmbiguousRevision, Branch, NoSuchBranch, NoSuchCommit, NoSuchRepo, View
+from pfs import AmbiguousRevision, Branch, NoSuchBranch, NoSuchCommit, NoSuchRepo, ProtectedBranch, View
 
 
 async def branch_of(ctx: Context, bucket: str) -> Branch:
@@ -28,6 +28,15 @@ async def writable_branch(ctx: Context, bucket: str) -> Branch:
         raise AccessDenied(
             f"A snapshot bucket is read-only. Write to its branch: {branch.label}", fields={"BucketName": bucket}
         )
+    return branch
+
+
+async def open_branch(ctx: Context, bucket: str) -> Branch:
+    """Like `writable_branch`, for what is going to be a commit: on a protected branch it is refused before the body
+    is read. The store decides again when it writes. Raises ProtectedBranch too."""
+    branch = await writable_branch(ctx, bucket)
+    if branch.protected:
+        raise ProtectedBranch(branch.repo, branch.name)
     return branch
 
 

@@ -21,7 +21,7 @@ from gateway.handlers.authorise import permit_upload
 from gateway.handlers.content import checksum_of, md5_of
 from gateway.handlers.context import Context
 from gateway.handlers.faults import Refused
-from gateway.handlers.locate import branch_of, writable_branch
+from gateway.handlers.locate import branch_of, open_branch, writable_branch
 from gateway.handlers.objects import copy_source, resolve_range, write_guard
 from gateway.handlers.ownership import bucket_owner, new_owner, owner_in
 from gateway.s3 import operations as op
@@ -72,7 +72,7 @@ class _Plan:
 async def create_multipart_upload(
     ctx: Context, request: op.CreateMultipartUploadInput
 ) -> op.CreateMultipartUploadOutput:
-    branch = await writable_branch(ctx, request.bucket)
+    branch = await open_branch(ctx, request.bucket)
     algorithm = request.checksum_algorithm
     kind = None if algorithm is None else multipart_type(algorithm, request.checksum_type)
     settings = settings_of(request.headers.tags, request.headers.acl, new_owner(ctx, branch))
@@ -82,7 +82,7 @@ async def create_multipart_upload(
 
 
 async def upload_part(ctx: Context, request: op.UploadPartInput) -> op.UploadPartOutput:
-    branch = await writable_branch(ctx, request.bucket)
+    branch = await open_branch(ctx, request.bucket)
     upload = await ctx.read(ctx.store.upload, branch, request.key, request.upload_id)
     payload = request.payload
     planned = _Plan.load(upload).algorithm
@@ -100,7 +100,7 @@ async def upload_part(ctx: Context, request: op.UploadPartInput) -> op.UploadPar
 
 async def upload_part_copy(ctx: Context, request: op.UploadPartCopyInput) -> op.UploadPartCopyOutput:
     """A part that refers to a range of what is stored: no byte moves."""
-    branch = await writable_branch(ctx, request.bucket)
+    branch = await open_branch(ctx, request.bucket)
     upload = await ctx.read(ctx.store.upload, branch, request.key, request.upload_id)
     source = await copy_source(ctx, request.source, request.source_conditions)
     first, length = _copied_range(request.range, source)

@@ -20,7 +20,7 @@ from gateway.handlers.authorise import check_source_owner, may_delete, permit_kn
 from gateway.handlers.content import checksum_of
 from gateway.handlers.context import Context
 from gateway.handlers.faults import Refused, translate
-from gateway.handlers.locate import view_of, writable_branch
+from gateway.handlers.locate import open_branch, view_of
 from gateway.handlers.ownership import new_owner
 from gateway.s3 import operations as op
 from gateway.s3.bucket import parse_bucket
@@ -205,7 +205,7 @@ def resolve_range(asked: op.ByteRange, size: int) -> tuple[int, int]:
 
 
 async def put_object(ctx: Context, request: op.PutObjectInput) -> op.PutObjectOutput:
-    branch = await writable_branch(ctx, request.bucket)
+    branch = await open_branch(ctx, request.bucket)
     received = await ctx.body.receive(request.payload)
     put = Put(
         request.key,
@@ -226,7 +226,7 @@ async def post_object(ctx: Context, request: op.PostObjectInput) -> op.PostObjec
 
 async def copy_object(ctx: Context, request: op.CopyObjectInput) -> op.CopyObjectOutput:
     """A copy refers to the source's content: no byte moves."""
-    branch = await writable_branch(ctx, request.bucket)
+    branch = await open_branch(ctx, request.bucket)
     source = await copy_source(ctx, request.source, request.source_conditions)
     if _is_itself(request, branch, source):
         raise InvalidRequest(
@@ -326,7 +326,7 @@ async def _commit(ctx: Context, branch: Branch, changes: Sequence[Change], messa
 
 async def delete_object(ctx: Context, request: op.DeleteObjectInput) -> op.DeleteObjectOutput:
     """Adds a delete marker; with the current marker's versionId, takes it back by a new commit."""
-    branch = await writable_branch(ctx, request.bucket)
+    branch = await open_branch(ctx, request.bucket)
     if request.version_id is not None:
         undo = await _restore(ctx, branch, request.key, request.version_id)
         await _commit_one(ctx, branch, undo, request.message or f"restore {request.key}")
@@ -350,7 +350,7 @@ async def _restore(ctx: Context, branch: Branch, key: str, version_id: str) -> R
 
 async def delete_objects(ctx: Context, request: op.DeleteObjectsInput) -> op.DeleteObjectsOutput:
     """All keys in one commit; each that is refused is reported, and hinders no other."""
-    branch = await writable_branch(ctx, request.bucket)
+    branch = await open_branch(ctx, request.bucket)
     changes: list[Change | StoreError] = [await _deletion(ctx, branch, named) for named in request.objects]
     accepted = [change for change in changes if not isinstance(change, StoreError)]
     message = request.message or f"delete {len(accepted)} keys"

@@ -10,6 +10,7 @@ down_revision = "0003"
 
 _ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_OPEN = sa.text("ended_us IS NULL")
 
 
 def upgrade() -> None:
@@ -55,7 +56,8 @@ def _transactions() -> None:
         sa.Column("ended_us", sa.BigInteger),
         sa.Column("commit_id", sa.LargeBinary),
     )
-    op.create_index("transactions_repo", "transactions", ["repo_id", "id"])
+    for name, columns in (("transactions_open", ["repo_id", "id"]), ("transactions_expiry", ["expires_us"])):
+        op.create_index(name, "transactions", columns, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 
 def _webhooks() -> None:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pfs.commits.chain import commit_id
-from pfs.errors import HistoryIsImmutable, NoSuchBranch, StoreError
-from pfs.meta import commits, contents, entries, refs, settings
+from pfs.errors import HistoryIsImmutable, NoSuchBranch, ProtectedBranch, StoreError
+from pfs.meta import commits, contents, entries, protections, refs, settings, transactions
 from pfs.meta.database import Connection
 from pfs.model import (
     MANIFEST,
@@ -38,13 +38,18 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def without_nul(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 def new_uid() -> bytes:
     return secrets.token_bytes(16)
 
 
 @dataclass(slots=True)
 class Head:
-    """A branch's head as this transaction sees it. `inherited` are the levels of what it forked from."""
+    """A branch's head as this transaction sees it. `inherited` are the levels of what it forked from. `expires_us` is
+    when a branch that takes a transaction's writes takes them no longer."""
 
     branch: Branch
     repo_uid: bytes
@@ -55,6 +60,7 @@ class Head:
     seq: int
     commit_id: CommitId
     time_us: int
+    expires_us: int | None = None
     moved: bool = False
 
     @property
@@ -67,19 +73,34 @@ class Head:
 
 
 class Transaction:
-    """Handed to each operation of a group by the committer; used by its thread alone."""
+    """Handed to each operation of a group by the committer; used by its thread alone.
+
+    `began_us` is the time by which the whole group judges what has expired."""
 
     def __init__(self, conn: Connection, timelines: Timelines) -> None:
         self.conn = conn
         self.timelines = timelines
         self.commit_count = 0
+        self.began_us = now_us()
         self._heads: dict[int, Head] = {}
 
     def head(self, branch_id: int) -> Head:
-        """Raises NoSuchBranch where the branch was deleted."""
+        """Raises NoSuchBranch where the branch was deleted, or is that of a transaction which has expired."""
         head = self._heads.get(branch_id)
         if head is None:
             head = self._heads[branch_id] = self._load(branch_id)
+        if head.expires_us is not None and head.expires_us <= self.began_us:
+            raise NoSuchBranch(head.branch.repo, head.branch.name)
+        return head
+
+    def unprotected(self, branch_id: int) -> Head:
+        """Like `head`, for whatever changes a branch and is no merge. Raises ProtectedBranch."""
+        head = self.head(branch_id)
+        branch = head.branch
+        if branch.protected:
+            raise ProtectedBranch(
+                branch.repo, branch.name, protections.protecting(self.conn, branch.repo_id, branch.name)
+            )
         return head
 
     def forget(self, branch_id: int) -> None:
@@ -111,15 +132,16 @@ class Transaction:
         message: str,
         metadata: str = "",
         merged: Sequence[CommitId] = (),
+        merging: bool = False,
     ) -> Committed:
         """Applies the changes as one commit. A key that comes twice is changed once, the last way.
 
         A change that its guard refuses is left out and reported in its place; when all
         are refused there is no commit, but for one that records what it `merged`. NUL in the message, which
-        no PostgreSQL text can hold, becomes U+FFFD.
+        no PostgreSQL text can hold, becomes U+FFFD. Raises ProtectedBranch, unless it is `merging`.
         """
-        message = message.replace("\0", "\N{REPLACEMENT CHARACTER}")
-        head = self.head(branch_id)
+        message = without_nul(message)
+        head = self.head(branch_id) if merging else self.unprotected(branch_id)
         accepted: dict[bytes, _Pending] = {}
         results: list[Exception | bytes] = []
         for change in changes:
@@ -238,6 +260,8 @@ class Transaction:
         commit = commits.commit_at(self.conn, owner, branch.head_seq)
         assert commit is not None
         levels = self.timelines.levels(self.conn, branch.timeline_id, branch.head_seq, live=True)
+        pending = branch.transaction_id
+        expires_us = None if pending is None else transactions.expiry(self.conn, pending)
         return Head(
             branch=branch,
             repo_uid=refs.repo_by_id(self.conn, branch.repo_id).uid,
@@ -248,6 +272,7 @@ class Transaction:
             seq=branch.head_seq,
             commit_id=commit.id,
             time_us=commit.time_us,
+            expires_us=expires_us,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, bindparam, func, insert, literal_column, select, update
@@ -25,6 +25,8 @@ _branch_columns = (
     _B.timeline_id,
     _B.head_seq,
     _B.created_us,
+    _B.protected,
+    _B.transaction_id,
 )
 _WIDTH = len(_branch_columns)
 _told = [branch_settings.alias(f"{name}_setting") for name in TOLD]
@@ -36,6 +38,7 @@ for _name, _setting in zip(TOLD, _told, strict=True):
     )
 _this_repo = (_R.project == bindparam("project"), _R.name == bindparam("repo"), _R.deleted_us.is_(None))
 _live = _B.deleted_us.is_(None)
+_listed = _B.transaction_id.is_(None)
 
 _BRANCH = Statement(_joined.where(*_this_repo, _B.name == bindparam("branch"), _live))
 _DEFAULT_BRANCH = Statement(_joined.where(*_this_repo, _B.name == _R.default_branch, _live))
@@ -47,15 +50,20 @@ _BRANCHES_BY_LABEL = Statement(
         _B.label >= bindparam("prefix"),
         _B.label < bindparam("end"),
         _live,
+        _listed,
     )
     .order_by(_B.label)
     .limit(bindparam("limit"))
 )
-_BRANCHES_OF_REPO = Statement(_joined.where(_B.repo_id == bindparam("repo_id"), _live).order_by(_B.name))
+_of_repo = _joined.where(_B.repo_id == bindparam("repo_id"), _live).order_by(_B.name)
+_BRANCHES_OF_REPO = Statement(_of_repo.where(_listed))
+_ALL_BRANCHES_OF_REPO = Statement(_of_repo)
 _REPO = Statement(select(*_repo_columns).where(*_this_repo))
 _REPO_BY_ID = Statement(select(*_repo_columns).where(_R.id == bindparam("id")))
 _ALL_REPOS = Statement(select(*_repo_columns).where(_R.deleted_us.is_(None)).order_by(_R.id))
-_BRANCH_COUNT = Statement(select(func.count()).select_from(branches).where(_B.repo_id == bindparam("repo_id"), _live))
+_BRANCH_COUNT = Statement(
+    select(func.count()).select_from(branches).where(_B.repo_id == bindparam("repo_id"), _live, _listed)
+)
 _INSERT_REPO = Statement(
     insert(repos)
     .values({name: bindparam(name) for name in ("uid", "project", "name", "default_branch", "created_us")})
@@ -66,7 +74,10 @@ _INSERT_BRANCH = Statement(
     .values(
         {
             name: bindparam(name)
-            for name in ("project", "repo_id", "name", "label", "timeline_id", "head_seq", "created_us")
+            for name in (
+                *("project", "repo_id", "name", "label", "timeline_id", "head_seq", "created_us"),
+                *("protected", "transaction_id"),
+            )
         }
     )
     .returning(_B.id)
@@ -86,6 +97,7 @@ _MOVE_BRANCH = Statement(
 )
 _RELABEL = Statement(update(branches).where(_B.id == bindparam("branch")).values(label=bindparam("text")))
 _RENAME_REPO = Statement(update(repos).where(_R.id == bindparam("repo")).values(name=bindparam("text")))
+_SET_PROTECTED = Statement(update(branches).where(_B.id == bindparam("branch")).values(protected=bindparam("flag")))
 _REPOS = Statement(
     select(*_repo_columns)
     .where(_R.project == bindparam("project"), _R.name > bindparam("after"), _R.deleted_us.is_(None))
@@ -95,7 +107,7 @@ _REPOS = Statement(
 _DELETED = Statement(
     select(*_branch_columns, _B.deleted_us)
     .join_from(repos, branches, _B.repo_id == _R.id)
-    .where(_R.project == bindparam("project"), _R.name == bindparam("repo"), _B.deleted_us.is_not(None))
+    .where(_R.project == bindparam("project"), _R.name == bindparam("repo"), _B.deleted_us.is_not(None), _listed)
     .order_by(_B.deleted_us.desc(), _B.id.desc())
 )
 _RESTORE_BRANCH = Statement(update(branches).where(_B.id == bindparam("branch")).values(deleted_us=None))
@@ -142,6 +154,11 @@ def branches_of_repo(conn: Connection, repo_id: int) -> Sequence[Branch]:
     return [_known_branch(row) for row in conn.all(_BRANCHES_OF_REPO, repo_id=repo_id)]
 
 
+def all_branches_of_repo(conn: Connection, repo_id: int) -> Sequence[Branch]:
+    """Those of open transactions too."""
+    return [_known_branch(row) for row in conn.all(_ALL_BRANCHES_OF_REPO, repo_id=repo_id)]
+
+
 def count_branches(conn: Connection, repo_id: int) -> int:
     row = conn.one(_BRANCH_COUNT, repo_id=repo_id)
     assert row is not None
@@ -182,6 +199,8 @@ def insert_branch(
     timeline_id: int,
     head_seq: int,
     created_us: int,
+    protected: bool = False,
+    transaction_id: str | None = None,
 ) -> int:
     row = conn.one(
         _INSERT_BRANCH,
@@ -192,6 +211,8 @@ def insert_branch(
         timeline_id=timeline_id,
         head_seq=head_seq,
         created_us=created_us,
+        protected=int(protected),
+        transaction_id=transaction_id,
     )
     return _new_id(row)
 
@@ -220,6 +241,10 @@ def relabel_branch(conn: Connection, branch_id: int, label: str) -> None:
     conn.run(_RELABEL, branch=branch_id, text=label)
 
 
+def set_protected(conn: Connection, branch_id: int, protected: bool) -> None:
+    conn.run(_SET_PROTECTED, branch=branch_id, flag=int(protected))
+
+
 def rename_repo(conn: Connection, repo_id: int, name: str) -> None:
     conn.run(_RENAME_REPO, repo=repo_id, text=name)
 
@@ -230,7 +255,7 @@ def repos_by_name(conn: Connection, project: str, after: str, limit: int) -> Seq
 
 def deleted_branches(conn: Connection, project: str, repo: str) -> Sequence[tuple[Branch, int]]:
     """With when each was deleted, the latest first; those of a deleted repo of that name as well."""
-    return [(Branch(*row[:-1]), row[-1]) for row in conn.all(_DELETED, project=project, repo=repo)]
+    return [(_with(row[:-1], NO_SETTINGS), row[-1]) for row in conn.all(_DELETED, project=project, repo=repo)]
 
 
 def restore_branch(conn: Connection, branch: Branch) -> None:
@@ -266,7 +291,11 @@ def _branch(row: Row | None) -> Branch | None:
 def _known_branch(row: Row) -> Branch:
     told = row[_WIDTH:]
     settings = {name: value for name, value in zip(TOLD, told, strict=True) if value is not None} if any(told) else None
-    return Branch(*(*row[:_WIDTH], settings or NO_SETTINGS))
+    return _with(row[:_WIDTH], settings or NO_SETTINGS)
+
+
+def _with(row: Row, settings: Mapping[str, str]) -> Branch:
+    return Branch(*(*row[:-2], bool(row[-2]), row[-1], settings))
 
 
 def _new_id(row: Row | None) -> int:

@@ -38,6 +38,7 @@ _Id = BigInteger().with_variant(Integer, "sqlite")
 _Name = Text().with_variant(Text(collation="C"), "postgresql")
 _CURRENT = text("until_seq IS NULL")
 _UNDELETED = text("deleted_us IS NULL")
+_OPEN = text("ended_us IS NULL")
 
 
 repos = Table(
@@ -229,7 +230,8 @@ transactions = Table(
     Column("state", Text, nullable=False),
     Column("ended_us", BigInteger),
     Column("commit_id", LargeBinary),
-    Index("transactions_repo", "repo_id", "id"),
+    Index("transactions_open", "repo_id", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("transactions_expiry", "expires_us", sqlite_where=_OPEN, postgresql_where=_OPEN),
 )
 
 # Names of branches, as glob patterns, that take merges only.

@@ -44,6 +44,9 @@ _COMPLETE = Statement(
     .values(completed_us=bindparam("now"), result=bindparam("outcome"))
 )
 _DELETE_UPLOAD = Statement(delete(uploads).where(_U.id == bindparam("id")))
+_of_branch = _U.branch_id == bindparam("branch")
+_DELETE_PARTS_OF_BRANCH = Statement(delete(parts).where(_P.upload_id.in_(select(_U.id).where(_of_branch))))
+_DELETE_OF_BRANCH = Statement(delete(uploads).where(_of_branch))
 _DELETE_PARTS = Statement(delete(parts).where(_P.upload_id == bindparam("id")))
 _DELETE_PART = Statement(delete(parts).where(_P.upload_id == bindparam("upload"), _P.number == bindparam("number")))
 _INSERT_PART = Statement(
@@ -101,6 +104,12 @@ def complete_upload(conn: Connection, upload_id: str, now_us: int, result: str) 
 def delete_upload(conn: Connection, upload_id: str) -> None:
     conn.run(_DELETE_PARTS, id=upload_id)
     conn.run(_DELETE_UPLOAD, id=upload_id)
+
+
+def delete_uploads(conn: Connection, branch_id: int) -> None:
+    """All of the branch's, completed ones too."""
+    conn.run(_DELETE_PARTS_OF_BRANCH, branch=branch_id)
+    conn.run(_DELETE_OF_BRANCH, branch=branch_id)
 
 
 def put_part(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from gateway.client.connection import Unreachable
 from tests.integration.server import Server, until
 
 BUCKET = "crashed"
@@ -125,6 +127,41 @@ def test_acknowledged_parts_outlive_a_kill(server: Server) -> None:
     parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
     client.complete_multipart_upload(**which, MultipartUpload={"Parts": parts})
     assert client.get_object(Bucket=BUCKET, Key="k")["Body"].read() == b"".join(bodies)
+
+
+def test_a_transaction_outlives_a_kill_and_is_one_commit_or_none(server: Server) -> None:
+    """Killed at some moment around the commit: its bucket is open still, or the branch has all of it."""
+    server.client().create_bucket(Bucket=BUCKET)
+    for delay_s in (0.0, 0.002, 0.01):
+        client = server.client()
+        with contextlib.closing(server.api()) as api:
+            begun = api.call("begin_transaction", repo=BUCKET, branch="main")
+        wrote = [f"{begun.id}/{number}" for number in range(20)]
+        for key in wrote:
+            client.put_object(Bucket=begun.bucket, Key=key, Body=key.encode())
+        committing = threading.Thread(target=commit_until_cut_off, args=(server, begun.id), daemon=True)
+        committing.start()
+        time.sleep(delay_s)
+        server.kill()
+        committing.join(30)
+        server.start()
+        client = server.client()
+        with contextlib.closing(server.api()) as api:
+            found = api.call("get_transaction", repo=BUCKET, id=begun.id)
+            if found.state == "open":
+                assert "Contents" not in client.list_objects_v2(Bucket=BUCKET, Prefix=begun.id)
+                api.call("commit_transaction", repo=BUCKET, id=begun.id)
+        listed = client.list_objects_v2(Bucket=BUCKET, Prefix=begun.id)["Contents"]
+        assert sorted(entry["Key"] for entry in listed) == sorted(wrote)
+        assert len({client.head_object(Bucket=BUCKET, Key=key)["VersionId"] for key in wrote}) == 1
+    assert server.stop() == 0
+    checked = server.fsck()
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def commit_until_cut_off(server: Server, transaction_id: str) -> None:
+    with contextlib.closing(server.api()) as api, contextlib.suppress(Unreachable):
+        api.call("commit_transaction", repo=BUCKET, id=transaction_id)
 
 
 def test_a_start_while_the_old_workers_die_is_clean(server: Server) -> None:

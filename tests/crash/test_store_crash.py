@@ -73,31 +73,66 @@ def test_a_blob_without_a_commit_is_no_problem(tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("step", ["insert_commit", "insert_entry", "move_head", "COMMIT"])
+class Died(Exception):
+    pass
+
+
+def die(*_: object, **__: object) -> None:
+    raise Died
+
+
+def die_at(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer fails there: at a query function, `module.function`, or at the database's COMMIT."""
+    if step == "COMMIT":
+        script = Connection.script
+        monkeypatch.setattr(Connection, "script", lambda self, sql: die() if sql == "COMMIT" else script(self, sql))
+    else:
+        monkeypatch.setattr(f"pfs.meta.{step}", die)
+
+
+@pytest.mark.parametrize("step", ["commits.insert_commit", "entries.insert_entry", "refs.move_head", "COMMIT"])
 def test_a_transaction_that_dies_at_any_step_leaves_nothing(
     config: StoreConfig, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     store = open_store(config)
     main = Checkout.create(store, "images")
     main.put("before")
-
-    class Died(Exception):
-        pass
-
-    def die(*_: object, **__: object) -> None:
-        raise Died
-
-    if step == "COMMIT":
-        script = Connection.script
-        monkeypatch.setattr(Connection, "script", lambda self, sql: die() if sql == "COMMIT" else script(self, sql))
-    else:
-        module = {"insert_commit": "commits", "insert_entry": "entries", "move_head": "refs"}[step]
-        monkeypatch.setattr(f"pfs.meta.{module}.{step}", die)
+    die_at(step, monkeypatch)
     before = main.head()
     with pytest.raises(Died):
         main.put("during")
     monkeypatch.undo()
     assert (main.head(), main.keys()) == (before, ["before"])
     main.put("after")
+    assert store.fsck().problems == []
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        *("commits.insert_commit", "entries.insert_entry", "refs.move_head", "refs.delete_branch"),
+        *("uploads.delete_uploads", "transactions.end", "COMMIT"),
+    ],
+)
+def test_many_writes_that_die_while_they_become_one_commit_can_still_become_it(
+    config: StoreConfig, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    store = open_store(config)
+    main = Checkout.create(store, "images")
+    main.put_all("a", "b")
+    info = store.begin_transaction(main.branch, author="ann", expires_in_s=60, label=lambda name: name).result()
+    work = Checkout(store, store.branch(PROJECT, "images", info.id))
+    work.put("a", b"2")
+    work.delete("b")
+    before = main.head()
+    die_at(step, monkeypatch)
+    with pytest.raises(Died):
+        store.commit_transaction(info, author="ann").result()
+    monkeypatch.undo()
+    assert (main.head(), main.keys(), work.keys()) == (before, ["a", "b"], ["a"])
+    assert store.transaction(PROJECT, "images", info.id) == info
+    assert store.commit_transaction(info, author="ann").result().commit_id == main.head()
+    assert (main.keys(), main.get("a")) == (["a"], b"2")
     assert store.fsck().problems == []
     store.close()

@@ -72,6 +72,28 @@ def repo_detail(found: pfs.RepoSummary) -> model.RepoDetail:
     )
 
 
+def protection(found: pfs.Protection) -> model.Protection:
+    return model.Protection(pattern=found.pattern, author=found.author, created=to_datetime(found.created_us))
+
+
+def transaction(found: pfs.TransactionInfo) -> model.Transaction:
+    return model.Transaction(
+        id=found.id,
+        repo=found.repo,
+        branch=found.target,
+        bucket=found.label,
+        base=found.base,
+        author=found.author,
+        message=found.message,
+        metadata=json.loads(found.metadata) if found.metadata else {},
+        begun=to_datetime(found.begun_us),
+        expires=to_datetime(found.expires_us),
+        state=found.state,
+        ended=None if found.ended_us is None else to_datetime(found.ended_us),
+        commit_id=found.commit_id,
+    )
+
+
 def tag(found: pfs.Tag) -> model.Tag:
     return model.Tag(
         name=found.name,

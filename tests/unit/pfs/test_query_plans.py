@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pfs import StoreConfig, open_store
-from pfs.meta import commits, contents, entries, refs, tags, uploads
+from pfs.meta import commits, contents, entries, protections, refs, tags, transactions, uploads
 from pfs.meta.database import Connection, Statement
 from tests.stores import Checkout
 
@@ -109,6 +109,21 @@ PLANS: list[tuple[str, Statement, list[str]]] = [
         ],
     ),
     (
+        "a repo's protections",
+        protections._PROTECTIONS,
+        ["SEARCH protections USING INDEX sqlite_autoindex_protections_1 (repo_id=?)"],
+    ),
+    (
+        "when a transaction expires",
+        transactions._EXPIRY,
+        ["SEARCH transactions USING INDEX sqlite_autoindex_transactions_1 (id=?)"],
+    ),
+    (
+        "the last transaction",
+        transactions._LAST,
+        ["SEARCH transactions USING COVERING INDEX sqlite_autoindex_transactions_1"],
+    ),
+    (
         "an upload's parts",
         uploads._PARTS,
         ["SEARCH parts USING INDEX sqlite_autoindex_parts_1 (upload_id=? AND number>?)"],
@@ -123,6 +138,21 @@ def test_a_query_seeks_in_its_index_and_sorts_nothing(
     assert plan(conn, statement) == expected
 
 
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        (transactions._TRANSACTION, "sqlite_autoindex_transactions_1 (id=?)"),
+        (transactions._OPEN_OF_REPO, "transactions_open (repo_id=? AND id>?)"),
+        (transactions._UNENDED_OF_REPO, "transactions_open (repo_id=?)"),
+        (transactions._EXPIRED, "transactions_expiry (expires_us<?)"),
+    ],
+)
+def test_transactions_are_sought_among_the_open_ones(conn: Connection, statement: Statement, index: str) -> None:
+    steps = plan(conn, statement)
+    assert f"SEARCH transactions USING INDEX {index}" in steps
+    assert not [step for step in steps if step.startswith(("SCAN", "USE TEMP B-TREE"))]
+
+
 def test_what_was_merged_is_sought_in_indexes(conn: Connection) -> None:
     assert plan(conn, commits._MERGED_INTO)[:2] == [
         "SEARCH merge_parents USING INDEX sqlite_autoindex_merge_parents_1 (timeline_id=? AND seq>? AND seq<?)",
@@ -131,7 +161,16 @@ def test_what_was_merged_is_sought_in_indexes(conn: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", [refs._BRANCHES_BY_LABEL, uploads._OPEN_UPLOADS, refs._BRANCH_BY_ID, refs._TIMELINES_OF_REPO]
+    "statement",
+    [
+        refs._BRANCHES_BY_LABEL,
+        refs._BRANCHES_OF_REPO,
+        refs._BRANCH_BY_ID,
+        refs._TIMELINES_OF_REPO,
+        uploads._OPEN_UPLOADS,
+        uploads._DELETE_OF_BRANCH,
+        uploads._DELETE_PARTS_OF_BRANCH,
+    ],
 )
 def test_no_table_is_scanned(conn: Connection, statement: Statement) -> None:
     steps = plan(conn, statement)
