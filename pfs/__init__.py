@@ -5,6 +5,8 @@ This module is the whole public API, with `pfs.sql`; nothing else below it is im
 
 from pfs.blobs.staging import Stage, inline
 from pfs.branches import DEFAULT_BRANCH
+from pfs.bundle.load import verify_bundle
+from pfs.bundle.records import BundleSummary
 from pfs.config import INLINE_THRESHOLD, StoreConfig
 from pfs.errors import (
     AmbiguousRevision,
@@ -89,6 +91,7 @@ __all__ = [
     "BadRecord",
     "Branch",
     "BranchExists",
+    "BundleSummary",
     "CallerError",
     "Change",
     "Chosen",
@@ -168,4 +171,5 @@ __all__ = [
     "open_store",
     "parse_revision",
     "to_datetime",
+    "verify_bundle",
 ]

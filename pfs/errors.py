@@ -77,9 +77,9 @@ class NoSuchTag(CallerError):
 
 
 class RepoExists(CallerError):
-    def __init__(self, repo: str) -> None:
+    def __init__(self, repo: str, reason: str | None = None) -> None:
         self.repo = repo
-        super().__init__(f"there already is a repo {repo!r}")
+        super().__init__(reason or f"there already is a repo {repo!r}")
 
 
 class BranchExists(CallerError):

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from blake3 import blake3
 from sqlalchemy.engine import URL
@@ -24,6 +25,9 @@ from pfs.blobs.memory import MemoryBlobs
 from pfs.blobs.remote import RemoteBlobs
 from pfs.blobs.staging import Stage, etag
 from pfs.branches import BranchGuard
+from pfs.bundle.export import export
+from pfs.bundle.load import load
+from pfs.bundle.records import BundleSummary
 from pfs.commits.group import Committer, Observer
 from pfs.commits.transaction import Transaction, now_us
 from pfs.config import StoreConfig
@@ -42,7 +46,7 @@ from pfs.fsck import Report, check
 from pfs.manifest import cut, decode_manifest, encode_extents
 from pfs.meta import contents, entries, refs, uploads
 from pfs.meta.commits import count_commits
-from pfs.meta.database import Connection, Database
+from pfs.meta.database import Connection, Database, translated_errors
 from pfs.meta.migrate import upgrade
 from pfs.meta.protections import protections_of_repo
 from pfs.meta.settings import branch_setting, set_branch_setting, set_entry_setting
@@ -303,6 +307,34 @@ class Store:
         """Raises InvalidName; the future NoSuchProtection."""
         check_pattern(pattern)
         return self._committer.submit(lambda tx: protections.unprotect(tx, repo, pattern))
+
+    def export_repo(self, project: str, repo: str, file: BinaryIO) -> BundleSummary:
+        """Writes the repo with all its history as a bundle (see `pfs.bundle`): one consistent state, whatever is
+        written meanwhile. Blocks. The same state gives the same bytes in any store.
+
+        Raises NoSuchRepo, MissingBlob, BadRecord, and what `file` raises: then what was written is no bundle.
+        """
+        with translated_errors(), self._database.snapshot() as conn:
+            known = refs.find_repo(conn, project, repo)
+            if known is None:
+                raise NoSuchRepo(repo)
+            return export(conn, self._blobs, known, file)
+
+    def import_repo(
+        self, file: BinaryIO, project: str, name: str | None = None, *, relabel: Callable[[Branch], str]
+    ) -> BundleSummary:
+        """Makes the repo that a bundle holds, with all its ids, under its own or another name. Blocks; other writers
+        go on meanwhile. The repo appears in one step at the end: durable when this returns. `relabel` is called in the
+        writer's thread with each branch, already renamed, for its label (it has its old one).
+
+        Raises RepoExists before much is read, also where the same repo is there under another name; InvalidName;
+        BadRecord for whatever is no sound bundle; StoreBusy where a later import of the same repo took over.
+        """
+        with translated_errors():
+            loaded = load(file, project, name, relabel, writes=self._committer, stage=self.stage)
+        for branch in self.repo_branches(self.repo(project, loaded.repo)):
+            self._flatten_soon(branch)
+        return loaded
 
     # ------------------------------------------------------------ tags
 
@@ -820,7 +852,10 @@ class Store:
         if done.cancelled() or done.exception() is not None:
             return
         made = done.result()
-        branch = made if isinstance(made, Branch) else made.branch
+        self._flatten_soon(made if isinstance(made, Branch) else made.branch)
+
+    def _flatten_soon(self, branch: Branch) -> None:
+        """Queues what is to be done for a branch that is too deep."""
         try:
             if self.needs_flattening(branch):
                 with self._database.connection() as conn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gateway.cli.bundles import export_command, import_command
 from gateway.cli.config import config_command
 from gateway.cli.fsck import fsck_command
 from gateway.cli.serve import serve_command
@@ -18,3 +19,5 @@ def main() -> None:
 main.add_command(serve_command)
 main.add_command(config_command)
 main.add_command(fsck_command)
+main.add_command(export_command)
+main.add_command(import_command)

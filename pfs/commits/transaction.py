@@ -232,24 +232,13 @@ class Transaction:
         return max(times)
 
     def _write_entry(self, head: Head, key: bytes, change: Put | Delete, entry: Entry) -> None:
-        timeline_id, until_seq = head.branch.timeline_id, None
         if isinstance(change, Put):
             self.store_content(change.content)
-        elif not self._inherits(head, key):
-            until_seq = entry.seq
-        entries.close(self.conn, timeline_id, key, entry.seq)
-        entries.insert_entry(self.conn, timeline_id, key, entry, until_seq)
-        settings.insert_entry_settings(self.conn, key, entry.commit_id, entry.settings)
-
-    def _inherits(self, head: Head, key: bytes) -> bool:
-        """Whether the key would show through from below, so that a marker must stay open to hide it."""
-        if head.flat:
-            return entries.first_seq(self.conn, head.branch.timeline_id, key) == head.fork_seq
-        for level in head.inherited:
-            entry = entries.live(self.conn, level, key)
-            if entry is not None:
-                return not entry.is_marker
-        return False
+        if head.flat and entry.is_marker:
+            copied = entries.first_seq(self.conn, head.branch.timeline_id, key) == head.fork_seq
+            _replace_entry(self.conn, head.branch.timeline_id, key, entry, hides=copied)
+        else:
+            write_entry(self.conn, head.branch.timeline_id, head.inherited, key, entry)
 
     def _load(self, branch_id: int) -> Head:
         branch = refs.branch_by_id(self.conn, branch_id)
@@ -274,6 +263,26 @@ class Transaction:
             time_us=commit.time_us,
             expires_us=expires_us,
         )
+
+
+def write_entry(conn: Connection, timeline_id: int, inherited: Sequence[Level], key: bytes, entry: Entry) -> None:
+    """Makes it the key's latest version in the timeline, which is not flat; `inherited` are the levels below."""
+    _replace_entry(conn, timeline_id, key, entry, hides=entry.is_marker and _shows_through(conn, inherited, key))
+
+
+def _replace_entry(conn: Connection, timeline_id: int, key: bytes, entry: Entry, *, hides: bool) -> None:
+    """A marker that `hides` nothing further down is closed at once."""
+    entries.close(conn, timeline_id, key, entry.seq)
+    entries.insert_entry(conn, timeline_id, key, entry, entry.seq if entry.is_marker and not hides else None)
+    settings.insert_entry_settings(conn, key, entry.commit_id, entry.settings)
+
+
+def _shows_through(conn: Connection, levels: Sequence[Level], key: bytes) -> bool:
+    for level in levels:
+        entry = entries.live(conn, level, key)
+        if entry is not None:
+            return not entry.is_marker
+    return False
 
 
 _NOT_YET = CommitId("")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, or_, select, update
@@ -214,9 +214,9 @@ def sum_live(conn: Connection, timeline_id: int) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-def intervals(conn: Connection, timeline_id: int) -> Sequence[Row]:
-    """(key, seq, until_seq, kind, size, digest, layout) of every version, by key, newest first."""
-    return conn.all(_INTERVALS, timeline=timeline_id)
+def intervals(conn: Connection, timeline_id: int) -> Iterator[Row]:
+    """(key, seq, until_seq, kind, size, digest, layout) of every version, by key, newest first; see `stream`."""
+    return conn.stream(_INTERVALS, timeline=timeline_id)
 
 
 def marker(key: str, seq: int, commit_id: CommitId, time_us: int) -> Entry:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from pfs import Chosen, Committed, Completion, Digest, Extent, Problem, Put, Report, Store, fsck, inline
-from pfs.meta import contents
+from pfs.meta import contents, entries
 from tests.stores import AUTHOR, Checkout, content
 
 LARGE = b"large" * 1000
@@ -177,6 +178,19 @@ def test_a_blob_that_is_not_recorded(used: Checkout) -> None:
     assert kinds(used.store) == {"blob"}
     with pytest.raises(Exception, match="is missing"):
         content(used.store, used.store.entry(used.view(), "small"), None)
+
+
+def test_versions_are_not_held_in_memory_all_at_once(main: Checkout) -> None:
+    for _ in range(6):
+        main.commit(*(Put(f"{number:04}", inline(b"")) for number in range(1_000)))
+    with main.store._database.snapshot() as conn:
+        rows = entries.intervals(conn, main.branch.timeline_id)
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in rows) == 6_000
+            assert tracemalloc.get_traced_memory()[1] < 500_000
+        finally:
+            tracemalloc.stop()
 
 
 def test_a_missing_file(used: Checkout) -> None:
