@@ -15,11 +15,11 @@ from typing import Any
 import msgspec
 
 from gateway import metrics
-from gateway.access.principals import Principal
 from gateway.api.endpoints import ENDPOINTS, PREFIX, Endpoint
 from gateway.api.errors import ApiError
 from gateway.api.model import Input
 from gateway.handlers.api.faults import translate
+from gateway.handlers.api.locate import refuse_unrelated
 from gateway.handlers.context import Call
 from gateway.s3.address import build_request, percent_decode
 from gateway.s3.errors import S3Error
@@ -29,7 +29,7 @@ from gateway.s3.response import Response
 from gateway.server.authenticate import Authenticator
 from gateway.server.bodies import RequestBody
 from gateway.server.wire import Exchange
-from pfs import Corruption, Store, StoreError
+from pfs import Corruption, NoSuchCommit, Store, StoreError
 
 ApiHandler = Callable[[Call, Any], Awaitable[Any]]
 
@@ -97,19 +97,23 @@ class RestApi:
         finally:
             call.received = body.received
         request = decode(endpoint, fields, call.request, content)
-        await self._handle(call, endpoint, identity.principal, request)
-
-    async def _handle(self, call: _Call, endpoint: Endpoint, caller: Principal, request: Input) -> None:
-        handler = self._handlers.get(endpoint.name)
-        if handler is None:
-            raise ApiError("NotImplemented", f"{endpoint.name} is not offered.")
-        answer = await handler(Call(self._store, self._threads, caller), request)
+        answer = await self._handle(endpoint, Call(self._store, self._threads, identity.principal), fields, request)
         if endpoint.streams:
             await _stream(call.exchange, answer)
         elif answer is None:
             call.exchange.send(Response(endpoint.status, []))
         else:
             call.exchange.send(_json(endpoint.status, answer))
+
+    async def _handle(self, endpoint: Endpoint, call: Call, fields: Mapping[str, str], request: Input) -> Any:
+        handler = self._handlers.get(endpoint.name)
+        if handler is None:
+            raise ApiError("NotImplemented", f"{endpoint.name} is not offered.")
+        try:
+            return await handler(call, request)
+        except NoSuchCommit as exc:
+            await refuse_unrelated(call, fields["repo"], exc)
+            raise
 
 
 class _Call:

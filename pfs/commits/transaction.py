@@ -42,6 +42,11 @@ def new_uid() -> bytes:
     return secrets.token_bytes(16)
 
 
+def storable(text: str) -> str:
+    """NUL, which no PostgreSQL text can hold, becomes U+FFFD."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 @dataclass(slots=True)
 class Head:
     """A branch's head as this transaction sees it. `inherited` are the levels of what it forked from."""
@@ -115,10 +120,10 @@ class Transaction:
         """Applies the changes as one commit. A key that comes twice is changed once, the last way.
 
         A change that its guard refuses is left out and reported in its place; when all
-        are refused there is no commit, but for one that records what it `merged`. NUL in the message, which
-        no PostgreSQL text can hold, becomes U+FFFD.
+        are refused there is no commit, but for one that records what it `merged`. NUL in the message
+        becomes U+FFFD.
         """
-        message = message.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        message = storable(message)
         head = self.head(branch_id)
         accepted: dict[bytes, _Pending] = {}
         results: list[Exception | bytes] = []
