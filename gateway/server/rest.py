@@ -18,6 +18,8 @@ from gateway import metrics
 from gateway.api.endpoints import ENDPOINTS, PREFIX, Endpoint
 from gateway.api.errors import ApiError
 from gateway.api.model import Input
+from gateway.api.openapi import PATH as DOCUMENT_PATH
+from gateway.api.openapi import openapi
 from gateway.handlers.api.faults import translate
 from gateway.handlers.api.locate import refuse_unrelated
 from gateway.handlers.context import Call
@@ -84,6 +86,9 @@ class RestApi:
         return Served(call.operation, call.access_key, call.error_code, call.received)
 
     async def _carry_out(self, call: _Call) -> None:
+        if call.request.raw_path == DOCUMENT_PATH:
+            self._describe(call)
+            return
         endpoint, fields = route(call.exchange.http.method, call.request.raw_path)
         call.operation = endpoint.name
         identity = self._authenticator.identify(call.request)
@@ -104,6 +109,18 @@ class RestApi:
             call.exchange.send(Response(endpoint.status, []))
         else:
             call.exchange.send(_json(endpoint.status, answer))
+
+    def _describe(self, call: _Call) -> None:
+        """The OpenAPI document, to whoever asks: it tells nothing that the source does not."""
+        call.operation = "openapi"
+        if call.exchange.http.method != "GET":
+            raise ApiError("MethodNotAllowed", "This path takes GET.", allowed=["GET"])
+        call.let_go()
+        call.exchange.send(Response(200, [("Content-Type", "application/json")], self._document))
+
+    @cached_property
+    def _document(self) -> bytes:
+        return _encoder.encode(openapi())
 
     async def _handle(self, endpoint: Endpoint, call: Call, fields: Mapping[str, str], request: Input) -> Any:
         handler = self._handlers.get(endpoint.name)
@@ -134,13 +151,17 @@ class _Call:
             http.method, http.raw_path, http.raw_headers, secure=http.secure, request_id=self.exchange.request_id
         )
 
+    def let_go(self) -> None:
+        """A body that nobody has read ends the connection after the answer."""
+        if not self.exchange.http.content.is_eof():
+            self.exchange.keep_alive = False
+
     def refuse(self, error: ApiError) -> None:
         self.error_code = error.code
         if self.exchange.has_begun:
             self.exchange.abort()
             return
-        if not self.exchange.http.content.is_eof():
-            self.exchange.keep_alive = False
+        self.let_go()
         details = {"request_id": self.exchange.request_id, "details": error.details}
         document = {"error": {"code": error.code, "message": error.message, **details}}
         self.exchange.send(_json(error.status, document))
