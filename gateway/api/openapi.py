@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the REST API, made from `ENDPOINTS` and the documents' types.
+"""The REST API described: its OpenAPI 3.1 document and the table of docs/rest-api.md, made from `ENDPOINTS`.
 
 An Input is split as a request is: its path's fields, then the query's or the body's. Refusals are one schema; an
 operation lists the codes that it may refuse with below their statuses.
@@ -21,7 +21,8 @@ _REF = "#/components/schemas/{name}"
 _JSON = "application/json"
 _SIGNING = (
     "AWS signature version 4, with service `s3`, as S3 requests bear it: in the header Authorization or in the query. "
-    'curl signs with `--aws-sigv4 "aws:amz:REGION:s3" --user ACCESS_KEY:SECRET_KEY`.'
+    'curl signs with `--aws-sigv4 "aws:amz:REGION:s3" --user ACCESS_KEY:SECRET_KEY`; before its release 8 it needs '
+    "`-H x-amz-content-sha256:UNSIGNED-PAYLOAD` beside."
 )
 # What any endpoint may refuse with. S3's own codes, of signatures and bodies, come with these statuses too.
 _ANY = ("InvalidArgument", "AccessDenied", "NoSuchEndpoint", "InternalError", "Busy")
@@ -38,6 +39,15 @@ def codes_of(endpoint: Endpoint) -> tuple[str, ...]:
     if endpoint.has_body:
         codes.update(_OF_BODIES)
     return tuple(sorted(codes, key=lambda code: (CODES[code], code)))
+
+
+def endpoints_table() -> str:
+    """The table of docs/rest-api.md, as Markdown."""
+    rows = ["| method | path | takes | does |", "|---|---|---|---|"]
+    for endpoint in ENDPOINTS.values():
+        taken = [f"`{name}`" for name in endpoint.input.__struct_fields__ if name not in endpoint.path_fields]
+        rows.append(f"| {endpoint.method} | `{endpoint.path}` | {', '.join(taken)} | {endpoint.summary} |")
+    return "\n".join(rows) + "\n"
 
 
 def openapi() -> Mapping[str, Any]:
