@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -169,6 +171,14 @@ def test_a_deleted_branch_comes_back_as_it_was(api: Connection, s3: Any, repo: s
     assert api.call("restore_branch", repo=repo, branch="dev") == before
     assert keys(s3, f"dev.{repo}") == ["a", "b"]
     assert api.call("list_deleted_branches", repo=repo).branches == []
+
+
+def test_how_long_it_can_be_restored_is_a_setting(serve: Callable[..., Server]) -> None:
+    with contextlib.closing(serve(workers=1, environment={"CARET_RETENTION_S": "60"}).api()) as api:
+        api.call("create_repo", name="photos")
+        api.call("delete_repo", repo="photos")
+        (deleted,) = api.call("list_deleted_branches", repo="photos").branches
+    assert deleted.restorable_until - deleted.deleted == timedelta(seconds=60)
 
 
 def test_a_name_that_was_taken_meanwhile_is_in_the_way(api: Connection, repo: str, three: list[str]) -> None:
