@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import uvloop
 
@@ -29,7 +30,7 @@ from gateway.handlers import (
     tagging,
 )
 from gateway.handlers.absent import absent
-from gateway.handlers.api import protections, repos, transactions
+from gateway.handlers.api import branches, history, merges, protections, repos, tags, transactions, trees
 from gateway.s3.route import ABSENT, OPERATIONS
 from gateway.server.access_log import AccessLog
 from gateway.server.authenticate import Authenticator
@@ -94,6 +95,7 @@ assert HANDLERS.keys() == OPERATIONS.keys()
 
 API_HANDLERS: Mapping[str, ApiHandler] = {
     "list_repos": repos.list_repos,
+    "create_repo": repos.create_repo,
     "get_repo": repos.get_repo,
     "list_protections": protections.list_protections,
     "protect": protections.protect,
@@ -103,7 +105,35 @@ API_HANDLERS: Mapping[str, ApiHandler] = {
     "get_transaction": transactions.get_transaction,
     "commit_transaction": transactions.commit_transaction,
     "abandon_transaction": transactions.abandon_transaction,
+    "rename_repo": repos.rename_repo,
+    "delete_repo": repos.delete_repo,
+    "list_branches": branches.list_branches,
+    "create_branch": branches.create_branch,
+    "get_branch": branches.get_branch,
+    "delete_branch": branches.delete_branch,
+    "reset_branch": branches.reset_branch,
+    "restore_branch": branches.restore_branch,
+    "log": history.log,
+    "show": history.show,
+    "diff": history.diff,
+    "ls": trees.ls,
+    "stat": trees.stat,
+    "merge": merges.merge,
+    "revert": merges.revert,
+    "cherry_pick": merges.cherry_pick,
+    "list_tags": tags.list_tags,
+    "create_tag": tags.create_tag,
+    "get_tag": tags.get_tag,
+    "delete_tag": tags.delete_tag,
 }
+
+
+def api_handlers(config: Config) -> Mapping[str, ApiHandler]:
+    """Those of the endpoints that are offered, also where a handler depends on the settings."""
+    return {
+        **API_HANDLERS,
+        "list_deleted_branches": partial(branches.list_deleted_branches, retention_s=config.retention_s),
+    }
 
 
 def store_config(config: Config) -> StoreConfig:
@@ -153,7 +183,7 @@ async def _serve(config: Config, store: Store, directory: Directory, listener: s
             authenticator=authenticator,
             handlers=HANDLERS,
             service=service,
-            api=RestApi(store, threads, authenticator, API_HANDLERS, config.body_idle_timeout_s),
+            api=RestApi(store, threads, authenticator, api_handlers(config), config.body_idle_timeout_s),
             access_log=access_log,
         )
         server = Listener(config, pipeline)

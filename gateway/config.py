@@ -199,6 +199,9 @@ class Config:
     keepalive_timeout_s: float = _setting(
         75.0, _seconds, "Seconds that an idle connection is kept for its next request.", shown="75"
     )
+    retention_s: float = _setting(
+        604_800.0, _seconds, "Seconds that a deleted branch can be restored for.", shown="604800"
+    )
     max_header_bytes: int = _setting(
         16384, _whole(1024, 1024 * 1024), "Longest request line and longest header field, in bytes."
     )

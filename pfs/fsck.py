@@ -30,8 +30,8 @@ _READ_SIZE = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`kind`: chain, head, tag, protection, transaction, interval, copy, settings, blob, manifest, bundle. `subject` names
-    the record, `detail` says what is wrong."""
+    """`kind`: chain, head, tag, protection, transaction, interval, copy, settings, blob, manifest, bundle. `subject`
+    names the record, `detail` says what is wrong."""
 
     kind: str
     subject: str

@@ -24,7 +24,7 @@ from pfs.blobs.local import LocalBlobs
 from pfs.blobs.memory import MemoryBlobs
 from pfs.blobs.remote import RemoteBlobs
 from pfs.blobs.staging import Stage, etag
-from pfs.branches import BranchGuard
+from pfs.branches import BranchGuard, RepoGuard
 from pfs.bundle.export import export
 from pfs.bundle.load import load
 from pfs.bundle.records import BundleSummary
@@ -33,6 +33,7 @@ from pfs.commits.transaction import Transaction, now_us
 from pfs.config import StoreConfig
 from pfs.diff import diff
 from pfs.errors import (
+    HeadMoved,
     MissingBlob,
     NoSuchBranch,
     NoSuchKey,
@@ -45,7 +46,7 @@ from pfs.errors import (
 from pfs.fsck import Report, check
 from pfs.manifest import cut, decode_manifest, encode_extents
 from pfs.meta import contents, entries, refs, uploads
-from pfs.meta.commits import count_commits
+from pfs.meta.commits import count_commits, timelines_with_commit
 from pfs.meta.database import Connection, Database, translated_errors
 from pfs.meta.migrate import upgrade
 from pfs.meta.protections import protections_of_repo
@@ -80,9 +81,14 @@ from pfs.model import (
     View,
 )
 from pfs.names import check_name, check_pattern, is_transaction_id, key_bytes
+from pfs.revision import parse_revision
 from pfs.timelines import Timelines
 
 _log = logging.getLogger(__name__)
+
+
+def _anyone(_: Branch) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +213,16 @@ class Store:
             )
         )
 
-    def fork_branch(self, source: Branch, rev: str, name: str, *, label: str) -> Future[Branch]:
-        """A branch of the same repo whose head is `rev`, seen from `source`: one row, at any size.
+    def fork_branch(
+        self, source: Branch, rev: str, name: str, *, label: str, settings: Mapping[str, str] | None = None
+    ) -> Future[Branch]:
+        """A branch of the same repo whose head is `rev`, seen from `source`: one row, at any size. `settings` are
+        what it begins with; none are inherited.
 
         Raises InvalidName; the future BranchExists, TagExists and what `resolve` raises.
         """
         check_name("branch", name)
-        future = self._committer.submit(lambda tx: branches.fork_branch(tx, source, rev, name, label))
+        future = self._committer.submit(lambda tx: branches.fork_branch(tx, source, rev, name, label, settings or {}))
         future.add_done_callback(self._flatten_if_deep)
         return future
 
@@ -234,17 +243,29 @@ class Store:
         """
         return self._committer.submit(lambda tx: branches.delete_branch(tx, branch, expected_head))
 
-    def deleted_branches(self, project: str, repo: str) -> Sequence[tuple[Branch, int]]:
-        """Branches that can be brought back, each with when it was deleted, the latest first."""
-        with self._database.connection() as conn:
-            return refs.deleted_branches(conn, project, repo)
+    def deleted_branches(
+        self, project: str, repo: str, *, may: Callable[[Branch], bool] = _anyone
+    ) -> Sequence[tuple[Branch, int]]:
+        """Branches that `restore_branch` would bring back for those who `may`, each with when it was deleted, the
+        latest first. Where the repo itself was deleted, those of the deleted ones of its name."""
+        with self._database.snapshot() as conn:
+            return branches.restorable(conn, project, repo, may)
 
-    def restore_branch(self, project: str, repo: str, name: str) -> Future[Branch]:
+    def restore_branch(
+        self, project: str, repo: str, name: str, *, may: Callable[[Branch], bool] = _anyone
+    ) -> Future[Branch]:
         """Brings back the branch of that name that was deleted last, and its repo where that went with it.
 
-        The future: NoSuchBranch, BranchExists, TagExists.
+        `may`, called inside the transaction, tells which branches count at all. The future: NoSuchBranch,
+        BranchExists, TagExists.
         """
-        return self._committer.submit(lambda tx: branches.restore_branch(tx, project, repo, name))
+        return self._committer.submit(lambda tx: branches.restore_branch(tx, project, repo, name, may))
+
+    def heads(self, of: Sequence[Branch]) -> Sequence[Logged]:
+        """The branches' head commits, as they were when the branches were read: two point reads each."""
+        with self._database.snapshot() as conn:
+            commits = [history.head_commit(conn, self._timelines, branch) for branch in of]
+            return [Logged(commit, log.parents(conn, self._timelines, commit)) for commit in commits]
 
     # ------------------------------------------------------------ repos
 
@@ -281,16 +302,27 @@ class Store:
                 size_bytes=size,
             )
 
-    def rename_repo(self, project: str, repo: str, name: str, *, relabel: Callable[[Branch], str]) -> Future[Repo]:
-        """Gives the repo another name; `relabel` is called in the writer's thread with each branch, already
-        renamed, for its new label. Raises InvalidName; the future NoSuchRepo, RepoExists."""
-        check_name("repo", name)
-        return self._committer.submit(lambda tx: branches.rename_repo(tx, project, repo, name, relabel))
+    def rename_repo(
+        self,
+        project: str,
+        repo: str,
+        name: str,
+        *,
+        relabel: Callable[[Branch], str],
+        guard: RepoGuard | None = None,
+    ) -> Future[Repo]:
+        """Gives the repo another name; `relabel` is called in the writer's thread with each branch, deleted ones
+        too and already renamed, for its new label. It may raise a StoreError, as `guard` may.
 
-    def delete_repo(self, project: str, repo: str) -> Future[None]:
+        Raises InvalidName; the future NoSuchRepo, RepoExists.
+        """
+        check_name("repo", name)
+        return self._committer.submit(lambda tx: branches.rename_repo(tx, project, repo, name, relabel, guard))
+
+    def delete_repo(self, project: str, repo: str, *, guard: RepoGuard | None = None) -> Future[None]:
         """Hides the repo with all its branches, which `restore_branch` brings back, and abandons its open
         transactions. The future: NoSuchRepo, ProtectedBranch where any of the branches is protected."""
-        return self._committer.submit(lambda tx: branches.delete_repo(tx, project, repo))
+        return self._committer.submit(lambda tx: branches.delete_repo(tx, project, repo, guard))
 
     def protections(self, repo: Repo) -> Sequence[Protection]:
         """By pattern."""
@@ -396,6 +428,20 @@ class Store:
         """The commit that `rev` names, seen from `branch`. Raises as `at` does."""
         with self._database.connection() as conn:
             return history.resolve(conn, self._timelines, _refreshed(conn, branch), rev)
+
+    def repos_with_commit(self, project: str, rev: str) -> Sequence[Repo]:
+        """The project's repos that have a commit which `rev` names by its id or a prefix of 8 digits or more, once
+        per such commit, up to ten: for telling why a revision names nothing in another repo."""
+        prefix = parse_revision(rev).id_prefix
+        if prefix is None or len(prefix) < _TELLING_PREFIX:
+            return ()
+        with self._database.snapshot() as conn:
+            found = [self._timelines.get(conn, line) for line in timelines_with_commit(conn, prefix, _TOLD_REPOS)]
+            return [
+                repo
+                for repo in (refs.repo_by_id(conn, line.repo_id) for line in found)
+                if repo.project == project and refs.find_repo(conn, project, repo.name) == repo
+            ]
 
     def leads_to(self, branch: Branch, commit: Commit) -> bool:
         """Whether the commit is the branch's head or one that it was made upon, by first parents."""
@@ -570,11 +616,14 @@ class Store:
         strategy: Strategy | None = None,
         fast_forward: bool = True,
         squash: bool = False,
+        expected_head: CommitId | None = None,
     ) -> Merge:
-        """What `merge` would do, conflicts and all; changes nothing. Raises as `at` does."""
+        """What `merge` would do, conflicts and all; changes nothing. Raises HeadMoved, and as `at` does."""
         with self._database.snapshot() as conn:
             branch = _refreshed(conn, branch)
             ours = history.head_commit(conn, self._timelines, branch)
+            if expected_head not in (None, ours.id):
+                raise HeadMoved(branch.name, ours.id)
             theirs = history.resolve(conn, self._timelines, branch, rev)
             return merge.plan_merge(
                 conn, self._timelines, ours, theirs, strategy=strategy, fast_forward=fast_forward, squash=squash
@@ -917,6 +966,8 @@ class Store:
 
 
 _LAST_SEQ = 2**63 - 1
+_TELLING_PREFIX = 8  # of shorter ones some other repo has one by chance
+_TOLD_REPOS = 10
 
 
 def _refreshed(conn: Connection, branch: Branch) -> Branch:

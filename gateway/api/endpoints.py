@@ -193,7 +193,7 @@ _TABLE = (
         "The commits that led to a revision, newest first.",
         model.Log,
         model.Commits,
-        errors=_REV,
+        errors=(*_REV, "InvalidName"),
     ),
     Endpoint(
         "show",
@@ -221,7 +221,7 @@ _TABLE = (
         "All about a key at a revision. Its content is S3's to serve.",
         model.StatObject,
         model.ObjectDetail,
-        errors=(*_REV, "NoSuchKey"),
+        errors=(*_REV, "InvalidName", "NoSuchKey"),
     ),
     # ------------------------------------------------------------ merges
     Endpoint(

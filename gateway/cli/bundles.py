@@ -21,8 +21,7 @@ import pfs
 from gateway.app import store_config
 from gateway.cli.exits import CannotStart
 from gateway.cli.settings import STORE_SETTINGS, setting_options, settings_from
-from gateway.s3.bucket import BucketName, format_bucket, parse_bucket
-from gateway.s3.errors import InvalidBucketName
+from gateway.handlers.api.labels import relabelled
 
 STANDARD = "-"
 _EMBEDDED = "caret.db"  # opening a store makes it where it is not: an export must not
@@ -87,15 +86,6 @@ def import_command(file: str, name: str | None, project: str, as_json: bool, **o
     ):
         summary = store.import_repo(counted, project, name, relabel=relabelled)
     _tell("imported", summary, as_json, to_stderr=False)
-
-
-def relabelled(branch: pfs.Branch) -> str:
-    """The name of the branch's bucket under its repo's name, in the spelling that it had. Raises InvalidName."""
-    bucket = BucketName(branch.repo, branch.name if "." in branch.label else None)
-    try:
-        return format_bucket(parse_bucket(str(bucket)))
-    except InvalidBucketName as error:
-        raise pfs.InvalidName("repo", branch.repo) from error
 
 
 @contextlib.contextmanager

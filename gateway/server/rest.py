@@ -15,11 +15,13 @@ from typing import Any
 import msgspec
 
 from gateway import metrics
-from gateway.access.principals import Principal
 from gateway.api.endpoints import ENDPOINTS, PREFIX, Endpoint
 from gateway.api.errors import ApiError
 from gateway.api.model import Input
+from gateway.api.openapi import PATH as DOCUMENT_PATH
+from gateway.api.openapi import openapi
 from gateway.handlers.api.faults import translate
+from gateway.handlers.api.locate import refuse_unrelated
 from gateway.handlers.context import Call
 from gateway.s3.address import build_request, percent_decode
 from gateway.s3.errors import S3Error
@@ -29,7 +31,7 @@ from gateway.s3.response import Response
 from gateway.server.authenticate import Authenticator
 from gateway.server.bodies import RequestBody
 from gateway.server.wire import Exchange
-from pfs import Corruption, Store, StoreError
+from pfs import Corruption, NoSuchCommit, Store, StoreError
 
 ApiHandler = Callable[[Call, Any], Awaitable[Any]]
 
@@ -84,6 +86,9 @@ class RestApi:
         return Served(call.operation, call.access_key, call.error_code, call.received)
 
     async def _carry_out(self, call: _Call) -> None:
+        if call.request.raw_path == DOCUMENT_PATH:
+            self._describe(call)
+            return
         endpoint, fields = route(call.exchange.http.method, call.request.raw_path)
         call.operation = endpoint.name
         identity = self._authenticator.identify(call.request)
@@ -97,19 +102,35 @@ class RestApi:
         finally:
             call.received = body.received
         request = decode(endpoint, fields, call.request, content)
-        await self._handle(call, endpoint, identity.principal, request)
-
-    async def _handle(self, call: _Call, endpoint: Endpoint, caller: Principal, request: Input) -> None:
-        handler = self._handlers.get(endpoint.name)
-        if handler is None:
-            raise ApiError("NotImplemented", f"{endpoint.name} is not offered.")
-        answer = await handler(Call(self._store, self._threads, caller), request)
+        answer = await self._handle(endpoint, Call(self._store, self._threads, identity.principal), fields, request)
         if endpoint.streams:
             await _stream(call.exchange, answer)
         elif answer is None:
             call.exchange.send(Response(endpoint.status, []))
         else:
             call.exchange.send(_json(endpoint.status, answer))
+
+    def _describe(self, call: _Call) -> None:
+        """The OpenAPI document, to whoever asks: it tells nothing that the source does not."""
+        call.operation = "openapi"
+        if call.exchange.http.method != "GET":
+            raise ApiError("MethodNotAllowed", "This path takes GET.", allowed=["GET"])
+        call.let_go()
+        call.exchange.send(Response(200, [("Content-Type", "application/json")], self._document))
+
+    @cached_property
+    def _document(self) -> bytes:
+        return _encoder.encode(openapi())
+
+    async def _handle(self, endpoint: Endpoint, call: Call, fields: Mapping[str, str], request: Input) -> Any:
+        handler = self._handlers.get(endpoint.name)
+        if handler is None:
+            raise ApiError("NotImplemented", f"{endpoint.name} is not offered.")
+        try:
+            return await handler(call, request)
+        except NoSuchCommit as exc:
+            await refuse_unrelated(call, fields["repo"], exc)
+            raise
 
 
 class _Call:
@@ -130,13 +151,17 @@ class _Call:
             http.method, http.raw_path, http.raw_headers, secure=http.secure, request_id=self.exchange.request_id
         )
 
+    def let_go(self) -> None:
+        """A body that nobody has read ends the connection after the answer."""
+        if not self.exchange.http.content.is_eof():
+            self.exchange.keep_alive = False
+
     def refuse(self, error: ApiError) -> None:
         self.error_code = error.code
         if self.exchange.has_begun:
             self.exchange.abort()
             return
-        if not self.exchange.http.content.is_eof():
-            self.exchange.keep_alive = False
+        self.let_go()
         details = {"request_id": self.exchange.request_id, "details": error.details}
         document = {"error": {"code": error.code, "message": error.message, **details}}
         self.exchange.send(_json(error.status, document))

@@ -130,9 +130,9 @@ def _stored(blobs: BlobStore, digest: Digest) -> Iterator[bytes]:
 
 
 def _names(conn: Connection, repo: Repo, lines: dict[int, Timeline]) -> Iterator[Small]:
-    for branch_id, name, label, timeline_id, head_seq, created_us, protected in bundles.branches(conn, repo.id):
+    for branch_id, name, label, timeline_id, head_seq, created_us in bundles.branches(conn, repo.id):
         settings = tuple(bundles.branch_settings_of(conn, branch_id))
-        yield BranchRecord(lines[timeline_id].uid, head_seq, created_us, protected, name, label, settings)
+        yield BranchRecord(lines[timeline_id].uid, head_seq, created_us, name, label, settings)
     after = ""
     while page := tags.tags_of_repo(conn, repo.id, after, _BATCH):
         for tag in page:

@@ -22,6 +22,7 @@ from typing import BinaryIO, Protocol, TypeVar
 
 from blake3 import blake3
 
+from pfs import protections
 from pfs.blobs.staging import Stage
 from pfs.bundle.checker import Checker
 from pfs.bundle.records import (
@@ -279,6 +280,7 @@ class _Hidden:
         self._check_there(tx)
         self.target.check_free(tx)
         bundles.show(tx.conn, self.repo_id, self.target.name)
+        protections.mark_branches(tx, self.repo_id)
 
     def _check_there(self, tx: Transaction) -> None:
         if not bundles.is_hidden(tx.conn, self.repo_id, self.mark):
@@ -321,7 +323,6 @@ class _Hidden:
             timeline_id=timeline_id,
             head_seq=record.head_seq,
             created_us=record.created_us,
-            protected=record.protected,
             now_us=now_us(),
         )
         for setting, value in record.settings:

@@ -11,7 +11,7 @@
                   objects only: i64 size   u8 layout   32 bytes digest   text ETag   text attributes   text checksums
     5 manifest    the manifest's bytes (see `pfs.manifest`)
     6 blob        32 bytes digest   the blob's bytes
-    7 branch      16 bytes uid of its timeline   i64 seq of its head   i64 created (µs)   u8 whether protected
+    7 branch      16 bytes uid of its timeline   i64 seq of its head   i64 created (µs)
                   text name   text label   u32 number of settings, then of each: text name   text value
     8 tag         32 bytes commit id   i64 time (µs)   text name   text author   text message
     9 protection  i64 created (µs)   text pattern   text author
@@ -189,7 +189,6 @@ class BranchRecord:
     timeline: bytes
     head_seq: int
     created_us: int
-    protected: int
     name: str
     label: str
     settings: tuple[tuple[str, str], ...]
@@ -200,7 +199,6 @@ class BranchRecord:
                 self.timeline,
                 _I64.pack(self.head_seq),
                 _I64.pack(self.created_us),
-                _U8.pack(self.protected),
                 _text(self.name),
                 _text(self.label),
                 _U32.pack(len(self.settings)),
@@ -214,7 +212,6 @@ class BranchRecord:
             body.raw(_UID),
             body.i64(),
             body.i64(),
-            body.u8(),
             body.text(),
             body.text(),
             tuple((body.text(), body.text()) for _ in range(body.u32())),

@@ -38,12 +38,13 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def without_nul(text: str) -> str:
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
 def new_uid() -> bytes:
     return secrets.token_bytes(16)
+
+
+def storable(text: str) -> str:
+    """NUL, which no PostgreSQL text can hold, becomes U+FFFD."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 @dataclass(slots=True)
@@ -137,10 +138,10 @@ class Transaction:
         """Applies the changes as one commit. A key that comes twice is changed once, the last way.
 
         A change that its guard refuses is left out and reported in its place; when all
-        are refused there is no commit, but for one that records what it `merged`. NUL in the message, which
-        no PostgreSQL text can hold, becomes U+FFFD. Raises ProtectedBranch, unless it is `merging`.
+        are refused there is no commit, but for one that records what it `merged`. NUL in the message
+        becomes U+FFFD. Raises ProtectedBranch, unless it is `merging`.
         """
-        message = without_nul(message)
+        message = storable(message)
         head = self.head(branch_id) if merging else self.unprotected(branch_id)
         accepted: dict[bytes, _Pending] = {}
         results: list[Exception | bytes] = []

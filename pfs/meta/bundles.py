@@ -32,7 +32,7 @@ _TAGGED = Statement(
     .where(_G.repo_id == bindparam("repo"))
 )
 _BRANCHES = Statement(
-    select(_B.id, _B.name, _B.label, _B.timeline_id, _B.head_seq, _B.created_us, _B.protected)
+    select(_B.id, _B.name, _B.label, _B.timeline_id, _B.head_seq, _B.created_us)
     .where(_of_repo, _shown)
     .order_by(_B.name)
 )
@@ -89,7 +89,6 @@ _INSERT_BRANCH = Statement(
                 "head_seq",
                 "created_us",
                 "deleted_us",
-                "protected",
             )
         }
     )
@@ -139,7 +138,7 @@ def tagged_timelines(conn: Connection, repo_id: int) -> Sequence[int]:
 
 
 def branches(conn: Connection, repo_id: int) -> Sequence[Row]:
-    """(id, name, label, timeline id, seq of the head, created, protected), by name."""
+    """(id, name, label, timeline id, seq of the head, created), by name."""
     return conn.all(_BRANCHES, repo=repo_id)
 
 
@@ -203,7 +202,6 @@ def insert_hidden_branch(
     timeline_id: int,
     head_seq: int,
     created_us: int,
-    protected: int,
     now_us: int,
 ) -> int:
     row = conn.one(
@@ -216,7 +214,6 @@ def insert_hidden_branch(
         head_seq=head_seq,
         created_us=created_us,
         deleted_us=now_us,
-        protected=protected,
     )
     assert row is not None
     return int(row[0])

@@ -22,6 +22,12 @@ _BY_PREFIX = Statement(
     .order_by(_C.id)
     .limit(bindparam("limit"))
 )
+_ANYWHERE = Statement(
+    select(_C.timeline_id)
+    .where(_C.id >= bindparam("first"), _C.id <= bindparam("last"))
+    .order_by(_C.id)
+    .limit(bindparam("limit"))
+)
 _IN_TIMELINE = Statement(
     select(*_columns)
     .where(_C.timeline_id == bindparam("timeline"), _C.seq > bindparam("after"))
@@ -80,8 +86,14 @@ def commit_at(conn: Connection, timeline_id: int, seq: int) -> Commit | None:
 
 def commits_by_prefix(conn: Connection, repo_id: int, prefix: str, limit: int) -> Sequence[Commit]:
     """The repo's commits whose ids begin with these 1 to 64 hex digits, ordered by id."""
-    first, last = bytes.fromhex(prefix.ljust(64, "0")), bytes.fromhex(prefix.ljust(64, "f"))
+    first, last = _range(prefix)
     return [_commit(row) for row in conn.all(_BY_PREFIX, repo=repo_id, first=first, last=last, limit=limit)]
+
+
+def timelines_with_commit(conn: Connection, prefix: str, limit: int) -> Sequence[int]:
+    """The timelines of commits whose ids begin with these hex digits, in whichever repo, ordered by the ids."""
+    first, last = _range(prefix)
+    return [row[0] for row in conn.all(_ANYWHERE, first=first, last=last, limit=limit)]
 
 
 def commits_in_timeline(conn: Connection, timeline_id: int, after: int, limit: int) -> Sequence[Commit]:
@@ -131,6 +143,10 @@ def insert_commit(conn: Connection, commit: Commit, merged: Sequence[CommitId]) 
             number=number,
             parent=bytes.fromhex(parent),
         )
+
+
+def _range(prefix: str) -> tuple[bytes, bytes]:
+    return bytes.fromhex(prefix.ljust(64, "0")), bytes.fromhex(prefix.ljust(64, "f"))
 
 
 def _commit(row: Row) -> Commit:

@@ -105,8 +105,7 @@ _REPOS = Statement(
     .limit(bindparam("limit"))
 )
 _DELETED = Statement(
-    select(*_branch_columns, _B.deleted_us)
-    .join_from(repos, branches, _B.repo_id == _R.id)
+    _joined.add_columns(_B.deleted_us)
     .where(_R.project == bindparam("project"), _R.name == bindparam("repo"), _B.deleted_us.is_not(None), _listed)
     .order_by(_B.deleted_us.desc(), _B.id.desc())
 )
@@ -255,7 +254,7 @@ def repos_by_name(conn: Connection, project: str, after: str, limit: int) -> Seq
 
 def deleted_branches(conn: Connection, project: str, repo: str) -> Sequence[tuple[Branch, int]]:
     """With when each was deleted, the latest first; those of a deleted repo of that name as well."""
-    return [(_with(row[:-1], NO_SETTINGS), row[-1]) for row in conn.all(_DELETED, project=project, repo=repo)]
+    return [(_known_branch(row[:-1]), row[-1]) for row in conn.all(_DELETED, project=project, repo=repo)]
 
 
 def restore_branch(conn: Connection, branch: Branch) -> None:

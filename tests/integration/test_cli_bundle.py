@@ -167,7 +167,7 @@ def test_what_cannot_be_done_is_told_in_a_line(data: Path, bundle: Path, tmp_pat
     refused(1, "already is a repo", "import", bundle, "--data", data)
     refused(1, "this very repo", "import", bundle, "--as", "photos", "--data", data)
     refused(1, "not a legal repo name", "import", bundle, "--as", "No", "--data", tmp_path / "copy")
-    refused(1, "not a legal repo name", "import", bundle, "--as", "n" * 61, "--data", tmp_path / "copy")
+    refused(1, "not a legal bucket name", "import", bundle, "--as", "n" * 61, "--data", tmp_path / "copy")
     refused(1, "does not begin as one", "import", "-", "--data", tmp_path / "copy", input=b"not a bundle at all")
     refused(1, "ends too early", "import", "-", "--data", tmp_path / "copy", input=bundle.read_bytes()[:-1])
     assert repos_of(tmp_path / "copy") == 0

@@ -75,6 +75,7 @@ def test_every_setting_can_come_from_a_variable_and_from_the_file(tmp_path: Path
         "drain_timeout_s": "0.5",
         "body_idle_timeout_s": "7",
         "keepalive_timeout_s": "8",
+        "retention_s": "60",
         "max_header_bytes": "2048",
         "log_level": "debug",
         "access_log": "off",

@@ -9,6 +9,8 @@ import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
 from gateway import metrics
+from gateway.api.errors import CODES
+from gateway.api.openapi import endpoints_table
 from gateway.cli.main import main
 from gateway.config import settings_table
 
@@ -24,6 +26,17 @@ def test_the_table_of_settings_is_the_one_in_the_code() -> None:
     found = re.search(r"<!-- settings -->\n\n(.*)\n<!-- /settings -->", read("docs/configuration.md"), re.DOTALL)
     assert found is not None
     assert found[1] == settings_table(), "put the output of `caret config --markdown` there"
+
+
+def test_the_table_of_endpoints_is_the_one_in_the_code() -> None:
+    found = re.search(r"<!-- endpoints -->\n\n(.*)\n<!-- /endpoints -->", read("docs/rest-api.md"), re.DOTALL)
+    assert found is not None
+    assert found[1] == endpoints_table(), "put what `gateway.api.openapi.endpoints_table` makes there"
+
+
+def test_every_code_of_the_rest_api_is_documented_with_its_status() -> None:
+    documented = re.findall(r"^\| `(\w+)` \| (\d+) \|", read("docs/rest-api.md"), re.MULTILINE)
+    assert {code: int(status) for code, status in documented} == CODES
 
 
 @pytest.mark.parametrize("name", sorted(main.commands))

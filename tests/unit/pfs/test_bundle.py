@@ -91,12 +91,7 @@ def fill(main: Checkout) -> Checkout:
     store.merge(main.branch, "dev", author=AUTHOR, fast_forward=False).result()
     store.set_branch_setting(main.branch, "owner", "ann").result()
     store.set_branch_setting(main.branch, "cors", "<x/>").result()
-    with store._database.transaction() as conn:
-        conn.script(
-            "INSERT INTO protections (repo_id, pattern, author, created_us)"
-            f" VALUES ({main.branch.repo_id}, 'rel*', 'ann', 7)"
-        )
-        conn.script("UPDATE branches SET protected = 1 WHERE name = 'dev'")
+    store.protect(store.repo(PROJECT, "images"), "de*", "ann").result()
     return main
 
 
@@ -351,6 +346,7 @@ def test_a_repo_that_is_there_under_another_name_is_refused(used: Checkout) -> N
     bundle = exported(used.store)
     with pytest.raises(RepoExists, match="this very repo is there already: 'images'"):
         imported(used.store, bundle, "photos")
+    used.store.unprotect(used.store.repo(PROJECT, "images"), "de*").result()
     used.store.delete_repo(PROJECT, "images").result()
     with pytest.raises(RepoExists, match="it was deleted, and its branches can be restored"):
         imported(used.store, bundle)
