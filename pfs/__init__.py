@@ -36,6 +36,7 @@ from pfs.errors import (
     TryAgain,
 )
 from pfs.fsck import Problem, Report
+from pfs.gc import Collected
 from pfs.model import (
     Branch,
     Change,
@@ -84,6 +85,7 @@ __all__ = [
     "CallerError",
     "Change",
     "Chosen",
+    "Collected",
     "Commit",
     "CommitId",
     "Committed",
