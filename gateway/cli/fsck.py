@@ -14,6 +14,7 @@ import pfs
 from gateway.app import store_config
 from gateway.cli.exits import FOUND_WRONG, CannotStart
 from gateway.cli.settings import STORE_SETTINGS, setting_options, settings_from
+from gateway.config import Config
 
 _EMBEDDED = "caret.db"  # opening a store makes it where it is not: a check must not
 
@@ -29,8 +30,7 @@ def fsck_command(verify_data: bool, as_json: bool, **options: Any) -> None:
     0 where the store is sound, 1 where problems were found, 3 where it cannot be opened.
     """
     config = settings_from(options).config
-    if config.database_url is None and not (config.data / _EMBEDDED).exists():
-        raise CannotStart(f"there is no store in {config.data}; name its folder with --data")
+    require_store(config)
     try:
         with contextlib.closing(pfs.open_store(store_config(config))) as store:
             report = store.fsck(verify_data=verify_data)
@@ -42,6 +42,12 @@ def fsck_command(verify_data: bool, as_json: bool, **options: Any) -> None:
         _print(report)
     if report.problems:
         sys.exit(FOUND_WRONG)
+
+
+def require_store(config: Config) -> None:
+    """Raises CannotStart where opening the store would make a new one."""
+    if config.database_url is None and not (config.data / _EMBEDDED).exists():
+        raise CannotStart(f"there is no store in {config.data}; name its folder with --data")
 
 
 def _print(report: pfs.Report) -> None:

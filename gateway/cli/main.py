@@ -6,6 +6,7 @@ import click
 
 from gateway.cli.config import config_command
 from gateway.cli.fsck import fsck_command
+from gateway.cli.gc import gc_command
 from gateway.cli.serve import serve_command
 
 
@@ -18,3 +19,4 @@ def main() -> None:
 main.add_command(serve_command)
 main.add_command(config_command)
 main.add_command(fsck_command)
+main.add_command(gc_command)
