@@ -63,6 +63,7 @@ from pfs.model import (
     View,
 )
 from pfs.names import check_name, key_bytes
+from pfs.repair import repair
 from pfs.timelines import Timelines
 
 _log = logging.getLogger(__name__)
@@ -708,6 +709,17 @@ class Store:
         """Re-verifies everything; see `pfs.fsck`."""
         with self._database.snapshot() as conn:
             return check(conn, self._blobs, verify_data=verify_data)
+
+    def repair(self, *, verify_data: bool = False) -> Report:
+        """Mends what can be derived from what is whole (see `pfs.repair`): what was done, and what is still wrong."""
+        before = self.fsck(verify_data=verify_data)
+        done = repair(self._committer.submit, self._blobs, before.problems)
+        if not done:
+            return before
+        self._timelines.forget()
+        after = self.fsck(verify_data=verify_data)
+        after.repairs.extend(done)
+        return after
 
     def needs_flattening(self, branch: Branch) -> bool:
         """Whether reads of the branch walk more forks than `flatten_depth`."""

@@ -21,19 +21,20 @@ _EMBEDDED = "caret.db"  # opening a store makes it where it is not: a check must
 
 @click.command("fsck")
 @click.option("--verify-data", is_flag=True, help="Read and hash every blob as well.")
+@click.option("--repair", is_flag=True, help="Mend what can be derived from what is whole; never touches a commit.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @setting_options(STORE_SETTINGS)
-def fsck_command(verify_data: bool, as_json: bool, **options: Any) -> None:
+def fsck_command(verify_data: bool, repair: bool, as_json: bool, **options: Any) -> None:
     """Re-verify a store, served or not.
 
     Recomputes the commits' hash chain and looks at every branch, version and blob. Leaves with
-    0 where the store is sound, 1 where problems were found, 3 where it cannot be opened.
+    0 where the store is sound, 1 where problems were found (with --repair: are left), 3 where it cannot be opened.
     """
     config = settings_from(options).config
     require_store(config)
     try:
         with contextlib.closing(pfs.open_store(store_config(config))) as store:
-            report = store.fsck(verify_data=verify_data)
+            report = (store.repair if repair else store.fsck)(verify_data=verify_data)
     except (pfs.StoreError, OSError) as error:
         raise CannotStart(f"the store in {config.data} cannot be read: {error}") from error
     if as_json:
@@ -51,6 +52,8 @@ def require_store(config: Config) -> None:
 
 
 def _print(report: pfs.Report) -> None:
+    for done in report.repairs:
+        click.echo(f"repaired: {done.kind}: {done.subject}: {done.detail}")
     for problem in report.problems:
         click.echo(f"{problem.kind}: {problem.subject}: {problem.detail}")
     looked_at = f"{report.commits} commits, {report.branches} branches, {report.entries} versions, {report.blobs} blobs"
