@@ -30,7 +30,7 @@ from gateway.handlers import (
     tagging,
 )
 from gateway.handlers.absent import absent
-from gateway.handlers.api import branches, history, merges, protections, repos, tags, transactions, trees
+from gateway.handlers.api import branches, history, merges, protections, repos, tags, transactions, trees, upkeep
 from gateway.s3.route import ABSENT, OPERATIONS
 from gateway.server.access_log import AccessLog
 from gateway.server.authenticate import Authenticator
@@ -38,6 +38,7 @@ from gateway.server.listener import Listener
 from gateway.server.pipeline import Handler, Pipeline
 from gateway.server.rest import ApiHandler, RestApi
 from gateway.server.service import ServiceEndpoints
+from gateway.server.upkeep import Upkeep, collect_garbage
 from pfs import Store, StoreConfig, open_store
 
 _THREADS = 16
@@ -125,6 +126,7 @@ API_HANDLERS: Mapping[str, ApiHandler] = {
     "create_tag": tags.create_tag,
     "get_tag": tags.get_tag,
     "delete_tag": tags.delete_tag,
+    "collect_garbage": upkeep.collect_garbage,
 }
 
 
@@ -142,6 +144,9 @@ def store_config(config: Config) -> StoreConfig:
         database_url=config.database_url,
         blob_url=config.blob_url,
         inline_threshold=config.inline_threshold,
+        retention_s=config.retention_s,
+        upload_expiry_s=config.upload_expiry_s,
+        gc_grace_s=config.gc_grace_s,
     )
 
 
@@ -187,9 +192,13 @@ async def _serve(config: Config, store: Store, directory: Directory, listener: s
             access_log=access_log,
         )
         server = Listener(config, pipeline)
+        jobs = Upkeep(store, threads)
+        jobs.every("collect-garbage", config.gc_interval_s, collect_garbage)
         serving = asyncio.create_task(server.serve(listener))
         await stop.wait()
+        jobs.stop()
         serving.cancel()
         service.is_draining = True
         await server.drain()
+        await jobs.ended()
         access_log.close()

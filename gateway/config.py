@@ -200,7 +200,20 @@ class Config:
         75.0, _seconds, "Seconds that an idle connection is kept for its next request.", shown="75"
     )
     retention_s: float = _setting(
-        604_800.0, _seconds, "Seconds that a deleted branch can be restored for.", shown="604800"
+        604800.0, _seconds, "Seconds that a deleted branch can be restored for.", shown="604800"
+    )
+    upload_expiry_s: float = _setting(
+        604800.0, _seconds, "Seconds after which an upload, completed or not, is forgotten.", shown="604800"
+    )
+    gc_grace_s: float = _setting(
+        86400.0,
+        _seconds,
+        "Seconds that bytes stay which nothing refers to. Never less than a write may take from its last byte to its "
+        "commit: what is collected in between is lost.",
+        shown="86400",
+    )
+    gc_interval_s: float = _setting(
+        3600.0, _seconds, "Seconds from one collection of garbage to the next; 0: never.", shown="3600"
     )
     max_header_bytes: int = _setting(
         16384, _whole(1024, 1024 * 1024), "Longest request line and longest header field, in bytes."

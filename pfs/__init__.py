@@ -43,6 +43,7 @@ from pfs.errors import (
     TryAgain,
 )
 from pfs.fsck import Problem, Report
+from pfs.gc import Collected
 from pfs.model import (
     Branch,
     Change,
@@ -95,6 +96,7 @@ __all__ = [
     "CallerError",
     "Change",
     "Chosen",
+    "Collected",
     "Commit",
     "CommitId",
     "Committed",

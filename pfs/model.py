@@ -159,14 +159,20 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Bytes that an entry can hold. `pending` are bytes, or a manifest's, that the
-    entry's own transaction is to store."""
+    """Bytes that an entry can hold. `pending` are bytes, or a manifest's, that the entry's own transaction is
+    to store; `staged` ones have just been put into the blob store. A content that is neither refers to what
+    is recorded already."""
 
     size: int
     digest: Digest
     etag: str
     layout: int = BLOB
     pending: bytes | None = None
+    staged: bool = field(default=False, compare=False)
+
+    @property
+    def is_reference(self) -> bool:
+        return self.pending is None and not self.staged
 
 
 class Entry(NamedTuple):

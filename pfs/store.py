@@ -18,7 +18,7 @@ from typing import BinaryIO
 from blake3 import blake3
 from sqlalchemy.engine import URL
 
-from pfs import branches, flatten, history, listing, log, merge, multipart, protections, transactions
+from pfs import branches, flatten, gc, history, leases, listing, log, merge, multipart, protections, transactions
 from pfs.blobs.base import BlobStore
 from pfs.blobs.local import LocalBlobs
 from pfs.blobs.memory import MemoryBlobs
@@ -81,6 +81,7 @@ from pfs.model import (
     View,
 )
 from pfs.names import check_name, check_pattern, is_transaction_id, key_bytes
+from pfs.repair import repair
 from pfs.revision import parse_revision
 from pfs.timelines import Timelines
 
@@ -874,10 +875,43 @@ class Store:
 
     # ------------------------------------------------------------ upkeep
 
+    def collect_garbage(
+        self, *, dry_run: bool = False, now_us: int | None = None, should_stop: Callable[[], bool] = lambda: False
+    ) -> gc.Collected:
+        """Removes what nobody needs any more (see `pfs.gc`), while others read and write; `now_us` in place of
+        the clock. Blocks, for long; `should_stop` is asked often, and what was done then stays done.
+
+        Raises StoreBusy where another process is at it. With `dry_run` it says what would go and changes nothing.
+        """
+        config = self._config
+        periods = gc.Periods(config.retention_s, config.upload_expiry_s, config.gc_grace_s)
+        deadlines = gc.deadlines(periods, now_us)
+        collector = gc.Collector(self._database, self._committer.submit, self._blobs, deadlines, should_stop)
+        return collector.rehearse() if dry_run else collector.run()
+
+    def lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Takes or renews a lease over all processes; False while another holder has it. Blocks."""
+        return self._committer.submit(lambda tx: leases.lease(tx, name, holder, seconds)).result()
+
+    def release(self, name: str, holder: str) -> None:
+        """Gives a lease back, if it still is the holder's. Blocks."""
+        self._committer.submit(lambda tx: leases.release(tx, name, holder)).result()
+
     def fsck(self, *, verify_data: bool = False) -> Report:
         """Re-verifies everything; see `pfs.fsck`."""
         with self._database.snapshot() as conn:
             return check(conn, self._blobs, verify_data=verify_data)
+
+    def repair(self, *, verify_data: bool = False) -> Report:
+        """Mends what can be derived from what is whole (see `pfs.repair`): what was done, and what is still wrong."""
+        before = self.fsck(verify_data=verify_data)
+        done = repair(self._committer.submit, self._blobs, before.problems)
+        if not done:
+            return before
+        self._timelines.forget()
+        after = self.fsck(verify_data=verify_data)
+        after.repairs.extend(done)
+        return after
 
     def needs_flattening(self, branch: Branch) -> bool:
         """Whether reads of the branch walk more forks than `flatten_depth`."""

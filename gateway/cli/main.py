@@ -7,6 +7,7 @@ import click
 from gateway.cli.bundles import export_command, import_command
 from gateway.cli.config import config_command
 from gateway.cli.fsck import fsck_command
+from gateway.cli.gc import gc_command
 from gateway.cli.serve import serve_command
 
 
@@ -21,3 +22,4 @@ main.add_command(config_command)
 main.add_command(fsck_command)
 main.add_command(export_command)
 main.add_command(import_command)
+main.add_command(gc_command)

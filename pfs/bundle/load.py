@@ -263,10 +263,8 @@ class _Hidden:
                 case ManifestRecord():
                     digest = Digest(blake3(item.data).digest())
                     contents.insert_manifest(tx.conn, digest, item.data)
-                    bundles.acquit(tx.conn, digest)
                 case Content():
                     contents.insert_blob(tx.conn, item.digest, item.pending)
-                    bundles.acquit(tx.conn, item.digest)
                 case BranchRecord():
                     self._branch(tx, place, item)
                 case TagRecord():

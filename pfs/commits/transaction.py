@@ -13,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pfs.commits.chain import commit_id
-from pfs.errors import HistoryIsImmutable, NoSuchBranch, ProtectedBranch, StoreError
+from pfs.errors import HistoryIsImmutable, NoSuchBranch, ProtectedBranch, StoreBusy, StoreError
 from pfs.meta import commits, contents, entries, protections, refs, settings, transactions
 from pfs.meta.database import Connection
 from pfs.model import (
+    BLOB,
     MANIFEST,
     OBJECT,
     Branch,
@@ -26,6 +27,7 @@ from pfs.model import (
     Committed,
     Content,
     Delete,
+    Digest,
     Entry,
     Level,
     Put,
@@ -159,18 +161,28 @@ class Transaction:
         return Committed(commit, [result if isinstance(result, Exception) else written[result] for result in results])
 
     def store_content(self, content: Content) -> None:
-        """Records the content's blob or manifest, with the bytes that are pending."""
-        if content.layout == MANIFEST:
-            if content.pending is not None:
-                contents.insert_manifest(self.conn, content.digest, content.pending)
+        """Records the content's blob or manifest, with the bytes that are pending. One that is recorded already is
+        no garbage any more."""
+        if content.is_reference:
+            contents.absolve(self.conn, content.digest)
+        elif content.layout == MANIFEST:
+            assert content.pending is not None
+            contents.insert_manifest(self.conn, content.digest, content.pending)
         else:
             contents.insert_blob(self.conn, content.digest, content.pending)
+
+    def check_recorded(self, digest: Digest, layout: int = BLOB) -> None:
+        """Raises StoreBusy where what a caller read a moment ago, to refer to it, has been collected since."""
+        if not contents.is_recorded(self.conn, digest, layout):
+            raise StoreBusy(f"the content {digest.hex()} was collected while it was copied: read its source again")
 
     def _examine(self, head: Head, change: Change) -> _Pending:
         key = key_bytes(change.key)
         if isinstance(change, Put | Delete):
             if change.guard is not None:
                 change.guard(self.current(head, key))
+            if isinstance(change, Put) and change.content.is_reference:
+                self.check_recorded(change.content.digest, change.content.layout)
             return _Pending(key, change)
         return _Pending(key, self._restored(head, key, change.key, change.marker))
 

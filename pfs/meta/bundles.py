@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
-from pfs.meta import tables
+from pfs.meta import refs, tables
 from pfs.meta.database import Connection, Row, Statement
 from pfs.model import Commit
 
@@ -99,7 +99,6 @@ _INSERT_PROTECTION = Statement(
         {name: bindparam(name) for name in ("repo_id", "pattern", "author", "created_us")}
     )
 )
-_ACQUIT = Statement(delete(tables.condemned).where(tables.condemned.c.digest == bindparam("content")))
 
 _A_TIMELINE = Statement(select(_T.id).where(_T.repo_id == bindparam("repo")).limit(1))
 _SOME_ENTRIES = Statement(
@@ -216,16 +215,13 @@ def insert_hidden_branch(
         deleted_us=now_us,
     )
     assert row is not None
-    return int(row[0])
+    branch_id = int(row[0])
+    refs.made_for(conn, timeline_id, branch_id)
+    return branch_id
 
 
 def insert_protection(conn: Connection, repo_id: int, pattern: str, author: str, created_us: int) -> None:
     conn.run(_INSERT_PROTECTION, repo_id=repo_id, pattern=pattern, author=author, created_us=created_us)
-
-
-def acquit(conn: Connection, digest: bytes) -> None:
-    """Takes a content off the list of what is to be swept."""
-    conn.run(_ACQUIT, content=digest)
 
 
 def purge_some(conn: Connection, repo_id: int) -> bool:

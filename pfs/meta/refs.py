@@ -14,6 +14,10 @@ from pfs.model import NO_SETTINGS, Branch, Repo
 # Settings that a Branch comes with, since who may do what is asked at every request; the store reads none of them.
 TOLD = ("owner", "acl", "policy")
 
+NOBODY = 0
+"""The repo of branches and timelines that are gone, but whose row must stay since no later one has been
+made: SQLite would give its number to the next."""
+
 _B, _R, _T = branches.c, repos.c, timelines.c
 _branch_columns = (
     _B.id,
@@ -94,6 +98,9 @@ _MOVE_BRANCH = Statement(
     update(branches)
     .where(_B.id == bindparam("branch"))
     .values(timeline_id=bindparam("timeline"), head_seq=bindparam("seq"))
+)
+_MADE_FOR = Statement(
+    update(timelines).where(_T.id == bindparam("timeline")).values(branch_id=bindparam("owning_branch"))
 )
 _RELABEL = Statement(update(branches).where(_B.id == bindparam("branch")).values(label=bindparam("text")))
 _RENAME_REPO = Statement(update(repos).where(_R.id == bindparam("repo")).values(name=bindparam("text")))
@@ -213,7 +220,14 @@ def insert_branch(
         protected=int(protected),
         transaction_id=transaction_id,
     )
-    return _new_id(row)
+    branch_id = _new_id(row)
+    made_for(conn, timeline_id, branch_id)
+    return branch_id
+
+
+def made_for(conn: Connection, timeline_id: int, branch_id: int) -> None:
+    """Records whose timeline it is: with that branch it goes, one day."""
+    conn.run(_MADE_FOR, timeline=timeline_id, owning_branch=branch_id)
 
 
 def insert_timeline(conn: Connection, *, uid: bytes, repo_id: int, parent_id: int | None, fork_seq: int) -> int:
@@ -234,6 +248,7 @@ def delete_repo(conn: Connection, repo_id: int, now_us: int) -> None:
 
 def move_branch(conn: Connection, branch_id: int, timeline_id: int, seq: int) -> None:
     conn.run(_MOVE_BRANCH, branch=branch_id, timeline=timeline_id, seq=seq)
+    made_for(conn, timeline_id, branch_id)
 
 
 def relabel_branch(conn: Connection, branch_id: int, label: str) -> None:
@@ -267,6 +282,12 @@ def timeline(conn: Connection, timeline_id: int) -> Timeline:
     row = conn.one(_TIMELINE, id=timeline_id)
     assert row is not None
     return Timeline(*row)
+
+
+def has_timeline(conn: Connection, timeline_id: int) -> bool:
+    """Whether it still is a repo's (see `pfs.meta.garbage`)."""
+    row = conn.one(_TIMELINE, id=timeline_id)
+    return row is not None and row[2] != NOBODY
 
 
 def root_timeline(conn: Connection, repo_id: int) -> Timeline:

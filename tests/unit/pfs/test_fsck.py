@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pfs import Chosen, Committed, Completion, Digest, Extent, Problem, Put, Report, Store, fsck, inline
-from pfs.meta import contents, entries
+from pfs.manifest import encode_extents
+from pfs.meta import contents, entries, uploads
 from tests.stores import AUTHOR, Checkout, content
 
 LARGE = b"large" * 1000
@@ -235,7 +236,9 @@ def test_a_manifest_that_is_none(main: Checkout) -> None:
 def test_a_staged_part_without_its_blob(used: Checkout) -> None:
     upload = used.store.uploads(used.branch)[0]
     lost = Extent(Digest(b"\7" * 32), 0, 6)
-    used.store.put_part(upload, 2, inline(b"staged"), extents=[lost]).result()
+    with used.store._database.transaction() as conn:
+        raw = encode_extents([lost])
+        uploads.put_part(conn, upload.id, number=2, size=6, digest=lost.digest, extents=raw, checksum="", modified_us=0)
     (problem,) = problems(used.store)
     assert (problem.kind, problem.subject) == ("blob", "07" * 32)
 
