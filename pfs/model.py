@@ -70,6 +70,10 @@ class Branch:
     settings: Mapping[str, str] = field(default_factory=lambda: NO_SETTINGS, compare=False)
 
 
+Position = tuple[int, int]
+"""Where a head is: its branch's timeline, and its seq. Equal positions of a branch are one and the same head."""
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """`seq` counts first parents since the repo's root commit, which is 0."""

@@ -8,7 +8,7 @@ write is on disk (see `pfs.commits.group`); `.result()` waits for it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,7 +17,7 @@ from pathlib import Path
 from blake3 import blake3
 from sqlalchemy.engine import URL
 
-from pfs import branches, flatten, history, listing, log, merge, multipart
+from pfs import branches, feed, flatten, history, listing, log, merge, multipart
 from pfs.blobs.base import BlobStore
 from pfs.blobs.local import LocalBlobs
 from pfs.blobs.memory import MemoryBlobs
@@ -54,6 +54,7 @@ from pfs.model import (
     Merge,
     Merged,
     Part,
+    Position,
     Repo,
     RepoSummary,
     Strategy,
@@ -358,6 +359,24 @@ class Store:
             start = history.resolve(conn, self._timelines, branch, rev)
             behind = None if after is None else history.commit_by_id(conn, branch.repo_id, after)
             return log.log(conn, self._timelines, start, key=raw, all_parents=all_parents, after=behind, limit=limit)
+
+    def commits_since(self, branch: Branch, since: str | None, limit: int = 100) -> Sequence[Logged]:
+        """A page of the branch's commits along first parents behind revision `since`, the oldest first.
+
+        None: behind the root commit, which changed nothing. Where `since` is not on that line (any more: the branch
+        may have been reset or fast-forwarded), those behind the newest first-parent ancestor that both have.
+        Raises as `at` does.
+        """
+        with self._database.snapshot() as conn:
+            branch = _refreshed(conn, branch)
+            seen = None if since is None else history.resolve(conn, self._timelines, branch, since)
+            head = history.head_commit(conn, self._timelines, branch)
+            return feed.commits_behind(conn, self._timelines, head, seen, limit)
+
+    def heads(self, branch_ids: Collection[int]) -> Mapping[int, Position | None]:
+        """Where the heads of these branches are now, None for one that was deleted: a seek each, to tell a change."""
+        with self._database.connection() as conn:
+            return {branch_id: refs.head_of(conn, branch_id) for branch_id in branch_ids}
 
     def parents(self, commit: Commit) -> Sequence[CommitId]:
         """The first parent's id, then those of what the commit merged."""
