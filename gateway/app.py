@@ -27,6 +27,8 @@ from gateway.handlers import (
 )
 from gateway.handlers.absent import absent
 from gateway.handlers.api import repos
+from gateway.handlers.api.feed import FeedHandlers
+from gateway.handlers.heads import Heads
 from gateway.s3.route import ABSENT, OPERATIONS
 from gateway.server.access_log import AccessLog
 from gateway.server.authenticate import Authenticator
@@ -95,6 +97,16 @@ API_HANDLERS: Mapping[str, ApiHandler] = {
 }
 
 
+def api_handlers(heads: Heads) -> Mapping[str, ApiHandler]:
+    """Those of `API_HANDLERS`, and those that need more than a call brings along."""
+    feed = FeedHandlers(heads)
+    return {
+        **API_HANDLERS,
+        "feed": feed.feed,
+        "follow_feed": feed.follow_feed,
+    }
+
+
 def store_config(config: Config) -> StoreConfig:
     return StoreConfig(
         data=config.data,
@@ -112,20 +124,27 @@ def prepare(config: Config) -> None:
 def run_worker(config: Config, listener: socket.socket) -> None:
     """Serves on `listener` until SIGTERM, drains, and returns."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    store = open_store(store_config(config), observer=lambda _, commits: metrics.group_committed(commits))
+    heads = Heads()
+
+    def committed(_: int, commits: int) -> None:
+        metrics.group_committed(commits)
+        heads.nudge()
+
+    store = open_store(store_config(config), observer=committed)
     try:
-        uvloop.run(_serve(config, store, listener))
+        uvloop.run(_serve(config, store, heads, listener))
     finally:
         store.close()
 
 
-async def _serve(config: Config, store: Store, listener: socket.socket) -> None:
+async def _serve(config: Config, store: Store, heads: Heads, listener: socket.socket) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     access_log = AccessLog(config.access_log)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="store") as threads:
         service = ServiceEndpoints(store, threads)
         authenticator = Authenticator(Accounts.from_config(config), config.region)
+        api = RestApi(store, threads, authenticator, api_handlers(heads), config.body_idle_timeout_s)
         pipeline = Pipeline(
             config=config,
             store=store,
@@ -133,7 +152,7 @@ async def _serve(config: Config, store: Store, listener: socket.socket) -> None:
             authenticator=authenticator,
             handlers=HANDLERS,
             service=service,
-            api=RestApi(store, threads, authenticator, API_HANDLERS, config.body_idle_timeout_s),
+            api=api,
             access_log=access_log,
         )
         server = Listener(config, pipeline)
@@ -141,5 +160,7 @@ async def _serve(config: Config, store: Store, listener: socket.socket) -> None:
         await stop.wait()
         serving.cancel()
         service.is_draining = True
+        heads.close()
+        api.end_streams()
         await server.drain()
         access_log.close()

@@ -44,6 +44,13 @@ COMMIT_GROUP_SIZE = Histogram(
 )
 CORRUPTIONS = Counter("caret_corruptions", "Reads that found stored bytes missing or altered.", registry=REGISTRY)
 
+FEED_FOLLOWERS = Gauge(
+    "caret_feed_followers",
+    "Streams and waiting calls that follow a branch now.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+
 
 class _Counted(Protocol):
     def inc(self, amount: float = 1) -> None: ...
