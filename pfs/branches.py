@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pfs import history
 from pfs.commits.transaction import Head, Transaction, make_repo, new_uid, now_us
 from pfs.errors import BranchExists, HeadMoved, NoSuchBranch, NoSuchRepo, NoSuchTag, RepoExists, TagExists
-from pfs.meta import refs, tags
+from pfs.meta import refs, tags, webhooks
 from pfs.meta.settings import set_branch_setting
 from pfs.model import Branch, Commit, CommitId, Repo, Tag
 
@@ -106,6 +106,7 @@ def restore_branch(tx: Transaction, project: str, repo: str, name: str) -> Branc
     if not found:
         raise NoSuchBranch(repo, name)
     refs.restore_branch(tx.conn, found[0])
+    _tell_webhooks(tx, found[0], anew=False)
     return tx.head(found[0].id).branch_now()
 
 
@@ -189,4 +190,14 @@ def _insert(
     )
     branch = refs.branch_by_id(tx.conn, branch_id)
     assert branch is not None
+    _tell_webhooks(tx, branch, anew=True)
     return branch
+
+
+def _tell_webhooks(tx: Transaction, branch: Branch, *, anew: bool) -> None:
+    """Those that the branch concerns are told of what is behind its present head, unless (and not `anew`) they go on
+    where they were."""
+    for webhook in webhooks.webhooks_of_repo(tx.conn, branch.repo_id):
+        is_known = not anew and webhooks.find_cursor(tx.conn, webhook.id, branch.id) is not None
+        if webhook.concerns(branch.name) and not is_known:
+            webhooks.start(tx.conn, webhook.id, branch.id, tx.head(branch.id).commit_id)

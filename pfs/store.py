@@ -17,7 +17,7 @@ from pathlib import Path
 from blake3 import blake3
 from sqlalchemy.engine import URL
 
-from pfs import branches, feed, flatten, history, listing, log, merge, multipart
+from pfs import branches, feed, flatten, history, leases, listing, log, merge, multipart, webhooks
 from pfs.blobs.base import BlobStore
 from pfs.blobs.local import LocalBlobs
 from pfs.blobs.memory import MemoryBlobs
@@ -37,6 +37,7 @@ from pfs.meta.database import Connection, Database
 from pfs.meta.migrate import upgrade
 from pfs.meta.settings import branch_setting, set_branch_setting, set_entry_setting
 from pfs.meta.tags import count_tags, find_tag, tags_of_repo
+from pfs.meta.webhooks import due, webhooks_of_repo
 from pfs.model import (
     BLOB,
     Branch,
@@ -59,9 +60,12 @@ from pfs.model import (
     RepoSummary,
     Strategy,
     Tag,
+    Undelivered,
     Upload,
     VersionListing,
     View,
+    Webhook,
+    WebhookState,
 )
 from pfs.names import check_name, key_bytes
 from pfs.timelines import Timelines
@@ -638,6 +642,47 @@ class Store:
 
         return self._committer.submit(operation)
 
+    # ------------------------------------------------------------ webhooks
+
+    def create_webhook(
+        self, project: str, repo: str, *, branches: str, url: str, secret: str, author: str
+    ) -> Future[Webhook]:
+        """Branches whose names match the glob pattern are told of from now on; later ones from where they begin.
+
+        The future: NoSuchRepo.
+        """
+        return self._committer.submit(
+            lambda tx: webhooks.create_webhook(tx, project, repo, branches, url, secret, author)
+        )
+
+    def delete_webhook(self, project: str, repo: str, webhook_id: str) -> Future[None]:
+        """The future: NoSuchRepo, NoSuchWebhook."""
+        return self._committer.submit(lambda tx: webhooks.delete_webhook(tx, project, repo, webhook_id))
+
+    def webhooks(self, repo: Repo) -> Sequence[WebhookState]:
+        """The oldest first."""
+        with self._database.snapshot() as conn:
+            return [webhooks.state(conn, self._timelines, found) for found in webhooks_of_repo(conn, repo.id)]
+
+    def due_deliveries(self, now_us: int) -> Sequence[tuple[str, int]]:
+        """Webhook's and branch's ids where there may be something to deliver at this time."""
+        with self._database.connection() as conn:
+            return due(conn, now_us)
+
+    def undelivered(self, webhook_id: str, branch_id: int) -> Undelivered | None:
+        """What the webhook is to be told next of the branch. None where one of them is gone."""
+        with self._database.snapshot() as conn:
+            return webhooks.undelivered(conn, self._timelines, webhook_id, branch_id)
+
+    def delivered(self, found: Undelivered, commit_id: CommitId, *, error: str = "") -> Future[bool]:
+        """The webhook has been told of all up to this commit. False where somebody else has done more meanwhile, or
+        the webhook is gone."""
+        return self._committer.submit(lambda tx: webhooks.advance(tx, found, commit_id, error))
+
+    def delivery_failed(self, found: Undelivered, *, next_us: int, error: str) -> Future[bool]:
+        """One attempt more; not due again before `next_us`. False as for `delivered`."""
+        return self._committer.submit(lambda tx: webhooks.retry(tx, found, next_us, error))
+
     # ------------------------------------------------------------ multipart uploads
 
     def create_upload(self, branch: Branch, key: str, attrs: str, author: str) -> Future[Upload]:
@@ -700,6 +745,14 @@ class Store:
         return self._committer.submit(lambda tx: multipart.abort_upload(tx, branch.id, key, upload_id))
 
     # ------------------------------------------------------------ upkeep
+
+    def lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Takes or renews the lease, for so long from now; False while it is another holder's. Blocks."""
+        return self._committer.submit(lambda tx: leases.lease(tx, name, holder, seconds)).result()
+
+    def release(self, name: str, holder: str) -> None:
+        """Gives the lease up, where it is still the holder's. Blocks."""
+        self._committer.submit(lambda tx: leases.release(tx, name, holder)).result()
 
     def fsck(self, *, verify_data: bool = False) -> Report:
         """Re-verifies everything; see `pfs.fsck`."""
