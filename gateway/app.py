@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import uvloop
 
 from gateway import metrics
+from gateway.access.destinations import Destinations
 from gateway.access.principals import Accounts
 from gateway.config import Config
 from gateway.handlers import (
@@ -28,6 +29,7 @@ from gateway.handlers import (
 from gateway.handlers.absent import absent
 from gateway.handlers.api import repos
 from gateway.handlers.api.feed import FeedHandlers
+from gateway.handlers.api.webhooks import WebhookHandlers
 from gateway.handlers.heads import Heads
 from gateway.s3.route import ABSENT, OPERATIONS
 from gateway.server.access_log import AccessLog
@@ -36,6 +38,7 @@ from gateway.server.listener import Listener
 from gateway.server.pipeline import Handler, Pipeline
 from gateway.server.rest import ApiHandler, RestApi
 from gateway.server.service import ServiceEndpoints
+from gateway.server.webhooks import Deliverer
 from pfs import Store, StoreConfig, open_store
 
 _THREADS = 16
@@ -97,13 +100,17 @@ API_HANDLERS: Mapping[str, ApiHandler] = {
 }
 
 
-def api_handlers(heads: Heads) -> Mapping[str, ApiHandler]:
+def api_handlers(heads: Heads, destinations: Destinations) -> Mapping[str, ApiHandler]:
     """Those of `API_HANDLERS`, and those that need more than a call brings along."""
-    feed = FeedHandlers(heads)
+    feed, webhooks = FeedHandlers(heads), WebhookHandlers(destinations)
     return {
         **API_HANDLERS,
         "feed": feed.feed,
         "follow_feed": feed.follow_feed,
+        "list_webhooks": webhooks.list_webhooks,
+        "create_webhook": webhooks.create_webhook,
+        "get_webhook": webhooks.get_webhook,
+        "delete_webhook": webhooks.delete_webhook,
     }
 
 
@@ -144,7 +151,9 @@ async def _serve(config: Config, store: Store, heads: Heads, listener: socket.so
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="store") as threads:
         service = ServiceEndpoints(store, threads)
         authenticator = Authenticator(Accounts.from_config(config), config.region)
-        api = RestApi(store, threads, authenticator, api_handlers(heads), config.body_idle_timeout_s)
+        destinations = Destinations.parse(config.webhook_allow)
+        handlers = api_handlers(heads, destinations)
+        api = RestApi(store, threads, authenticator, handlers, config.body_idle_timeout_s)
         pipeline = Pipeline(
             config=config,
             store=store,
@@ -157,10 +166,13 @@ async def _serve(config: Config, store: Store, heads: Heads, listener: socket.so
         )
         server = Listener(config, pipeline)
         serving = asyncio.create_task(server.serve(listener))
+        delivering = asyncio.create_task(Deliverer(store, threads, destinations).run())
         await stop.wait()
         serving.cancel()
+        delivering.cancel()
         service.is_draining = True
         heads.close()
         api.end_streams()
         await server.drain()
+        await asyncio.wait([delivering])
         access_log.close()

@@ -51,6 +51,10 @@ FEED_FOLLOWERS = Gauge(
     registry=REGISTRY,
 )
 
+WEBHOOK_DELIVERIES = Counter(
+    "caret_webhook_deliveries", "Attempts to tell a webhook of a commit.", ["outcome"], registry=REGISTRY
+)
+
 
 class _Counted(Protocol):
     def inc(self, amount: float = 1) -> None: ...

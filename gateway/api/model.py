@@ -481,7 +481,8 @@ class FollowFeed(Input, frozen=True, kw_only=True):
 
 
 class Webhook(Answer, frozen=True, kw_only=True):
-    """`branches` is a glob pattern of names. The secret is told when it is made, and never again."""
+    """`branches` is a glob pattern of names. The secret is told when it is made, and never again. `pending` counts
+    commits that are still to be delivered; `last_error` tells of branches whose last attempt failed."""
 
     id: str
     branches: str

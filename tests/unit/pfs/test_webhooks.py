@@ -20,7 +20,7 @@ def hook(main: Checkout, branches: str = "*") -> Webhook:
 
 def deliver(store: Store, now_us: int = LATER) -> list[tuple[str, str]]:
     """(branch, commit) of all that is due, delivered one after the other."""
-    told = []
+    told: list[tuple[str, str]] = []
     for webhook_id, branch_id in store.due_deliveries(now_us):
         while (found := store.undelivered(webhook_id, branch_id)) is not None and found.next is not None:
             told.append((found.branch.name, found.next.commit.id))
