@@ -13,6 +13,7 @@ from functools import partial
 import uvloop
 
 from gateway import metrics
+from gateway.access.destinations import Destinations
 from gateway.access.directory import Directory, open_directory
 from gateway.access.keyring import Keyring
 from gateway.access.principals import Accounts
@@ -31,6 +32,9 @@ from gateway.handlers import (
 )
 from gateway.handlers.absent import absent
 from gateway.handlers.api import branches, history, merges, protections, repos, tags, transactions, trees, upkeep
+from gateway.handlers.api.feed import FeedHandlers
+from gateway.handlers.api.webhooks import WebhookHandlers
+from gateway.handlers.heads import Heads
 from gateway.s3.route import ABSENT, OPERATIONS
 from gateway.server.access_log import AccessLog
 from gateway.server.authenticate import Authenticator
@@ -39,6 +43,7 @@ from gateway.server.pipeline import Handler, Pipeline
 from gateway.server.rest import ApiHandler, RestApi
 from gateway.server.service import ServiceEndpoints
 from gateway.server.upkeep import Upkeep, collect_garbage
+from gateway.server.webhooks import Deliverer
 from pfs import Store, StoreConfig, open_store
 
 _THREADS = 16
@@ -130,11 +135,18 @@ API_HANDLERS: Mapping[str, ApiHandler] = {
 }
 
 
-def api_handlers(config: Config) -> Mapping[str, ApiHandler]:
-    """Those of the endpoints that are offered, also where a handler depends on the settings."""
+def api_handlers(config: Config, heads: Heads, destinations: Destinations) -> Mapping[str, ApiHandler]:
+    """Those of all endpoints: of `API_HANDLERS`, and of those that need more than a call brings along."""
+    feed, webhooks = FeedHandlers(heads), WebhookHandlers(destinations)
     return {
         **API_HANDLERS,
         "list_deleted_branches": partial(branches.list_deleted_branches, retention_s=config.retention_s),
+        "feed": feed.feed,
+        "follow_feed": feed.follow_feed,
+        "list_webhooks": webhooks.list_webhooks,
+        "create_webhook": webhooks.create_webhook,
+        "get_webhook": webhooks.get_webhook,
+        "delete_webhook": webhooks.delete_webhook,
     }
 
 
@@ -165,22 +177,31 @@ def prepare(config: Config) -> None:
 def run_worker(config: Config, listener: socket.socket) -> None:
     """Serves on `listener` until SIGTERM, drains, and returns."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    store = open_store(store_config(config), observer=lambda _, commits: metrics.group_committed(commits))
+    heads = Heads()
+
+    def committed(_: int, commits: int) -> None:
+        metrics.group_committed(commits)
+        heads.nudge()
+
+    store = open_store(store_config(config), observer=committed)
     directory = directory_of(config)
     try:
-        uvloop.run(_serve(config, store, directory, listener))
+        uvloop.run(_serve(config, store, directory, heads, listener))
     finally:
         directory.close()
         store.close()
 
 
-async def _serve(config: Config, store: Store, directory: Directory, listener: socket.socket) -> None:
+async def _serve(config: Config, store: Store, directory: Directory, heads: Heads, listener: socket.socket) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     access_log = AccessLog(config.access_log)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="store") as threads:
         service = ServiceEndpoints(store, threads)
         authenticator = Authenticator(Keyring(Accounts.from_config(config), directory), config.region)
+        destinations = Destinations.parse(config.webhook_allow)
+        handlers = api_handlers(config, heads, destinations)
+        api = RestApi(store, threads, authenticator, handlers, config.body_idle_timeout_s)
         pipeline = Pipeline(
             config=config,
             store=store,
@@ -188,17 +209,22 @@ async def _serve(config: Config, store: Store, directory: Directory, listener: s
             authenticator=authenticator,
             handlers=HANDLERS,
             service=service,
-            api=RestApi(store, threads, authenticator, api_handlers(config), config.body_idle_timeout_s),
+            api=api,
             access_log=access_log,
         )
         server = Listener(config, pipeline)
         jobs = Upkeep(store, threads)
         jobs.every("collect-garbage", config.gc_interval_s, collect_garbage)
         serving = asyncio.create_task(server.serve(listener))
+        delivering = asyncio.create_task(Deliverer(store, threads, destinations).run())
         await stop.wait()
         jobs.stop()
         serving.cancel()
+        delivering.cancel()
         service.is_draining = True
+        heads.close()
+        api.end_streams()
         await server.drain()
         await jobs.ended()
+        await asyncio.wait([delivering])
         access_log.close()

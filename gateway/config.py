@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from gateway.access.destinations import Destinations
+
 CONFIG_VARIABLE = "CARET_CONFIG"
 _MASK = "********"
 
@@ -70,6 +72,13 @@ def _domains(text: str) -> tuple[str, ...]:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", name):
             raise ValueError(f"{name!r} is not a domain name")
     return names
+
+
+def _destinations(text: str) -> tuple[str, ...]:
+    """`10.0.0.0/8, hooks.example.org`: host names, addresses and networks."""
+    allowed = tuple(part.strip() for part in text.split(",") if part.strip())
+    Destinations.parse(allowed)
+    return allowed
 
 
 def _url(text: str) -> str:
@@ -217,6 +226,12 @@ class Config:
     )
     max_header_bytes: int = _setting(
         16384, _whole(1024, 1024 * 1024), "Longest request line and longest header field, in bytes."
+    )
+    webhook_allow: tuple[str, ...] = _setting(
+        (),
+        _destinations,
+        "Hosts and networks (CIDR) that webhooks may lead to beside public addresses, separated by commas.",
+        shown="",
     )
     log_level: str = _setting("info", _log_level, "error, warning, info or debug.")
     access_log: str = _setting(

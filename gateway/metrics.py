@@ -50,6 +50,17 @@ UPKEEP_RUNS = Counter(
 COLLECTED = Counter("caret_collected", "What collecting garbage has removed.", ["kind"], registry=REGISTRY)
 COLLECTED_BYTES = Counter("caret_collected_bytes", "Bytes of blobs that were collected.", registry=REGISTRY)
 
+FEED_FOLLOWERS = Gauge(
+    "caret_feed_followers",
+    "Streams and waiting calls that follow a branch now.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+
+WEBHOOK_DELIVERIES = Counter(
+    "caret_webhook_deliveries", "Attempts to tell a webhook of a commit.", ["outcome"], registry=REGISTRY
+)
+
 
 class _Counted(Protocol):
     def inc(self, amount: float = 1) -> None: ...

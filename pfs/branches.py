@@ -13,7 +13,7 @@ from dataclasses import replace
 from pfs import history, transactions
 from pfs.commits.transaction import Head, Transaction, make_repo, new_uid, now_us, storable
 from pfs.errors import BranchExists, HeadMoved, NoSuchBranch, NoSuchRepo, NoSuchTag, RepoExists, TagExists
-from pfs.meta import protections, refs, tags
+from pfs.meta import protections, refs, tags, webhooks
 from pfs.meta.database import Connection
 from pfs.meta.settings import set_branch_setting
 from pfs.model import Branch, Commit, CommitId, Repo, Tag
@@ -136,6 +136,7 @@ def restore_branch(tx: Transaction, project: str, repo: str, name: str, may: Cal
         if branch.name == name:
             refs.restore_branch(tx.conn, branch)
             refs.set_protected(tx.conn, branch.id, protections.protecting(tx.conn, branch.repo_id, name) is not None)
+            _tell_webhooks(tx, branch, anew=False)
             return tx.head(branch.id).branch_now()
     raise NoSuchBranch(repo, name)
 
@@ -247,4 +248,14 @@ def _insert(
         set_branch_setting(tx.conn, branch_id, setting, value)
     branch = refs.branch_by_id(tx.conn, branch_id)
     assert branch is not None
+    _tell_webhooks(tx, branch, anew=True)
     return branch
+
+
+def _tell_webhooks(tx: Transaction, branch: Branch, *, anew: bool) -> None:
+    """Those that the branch concerns are told of what is behind its present head, unless (and not `anew`) they go on
+    where they were."""
+    for webhook in webhooks.webhooks_of_repo(tx.conn, branch.repo_id):
+        is_known = not anew and webhooks.find_cursor(tx.conn, webhook.id, branch.id) is not None
+        if webhook.concerns(branch.name) and not is_known:
+            webhooks.start(tx.conn, webhook.id, branch.id, tx.head(branch.id).commit_id)

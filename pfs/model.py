@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, NewType
 
@@ -75,6 +76,10 @@ class Branch:
     protected: bool = False
     transaction_id: str | None = None
     settings: Mapping[str, str] = field(default_factory=lambda: NO_SETTINGS, compare=False)
+
+
+Position = tuple[int, int]
+"""Where a head is: its branch's timeline, and its seq. Equal positions of a branch are one and the same head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,3 +397,43 @@ class RepoSummary:
     commits: int
     objects: int
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Who is to be told of commits on the branches whose names match the glob pattern `branches`. `author` is the
+    caller's text. The secret signs what is sent."""
+
+    id: str
+    repo_id: int
+    branches: str
+    url: str
+    secret: str = field(repr=False)
+    author: str
+    created_us: int
+
+    def concerns(self, branch: str) -> bool:
+        return fnmatchcase(branch, self.branches)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookState:
+    """`pending`: commits of all its branches that are still to be delivered. `last_error`: by branch, of those whose
+    last attempt failed, or that had to pass a commit over; "" for none."""
+
+    webhook: Webhook
+    pending: int
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """What a webhook is to be told next of a branch. `last` is the commit that it was told of last; `attempts` have
+    been made at `next`, which is None where there is nothing behind `last`. `head` is the branch's."""
+
+    webhook: Webhook
+    branch: Branch
+    last: CommitId
+    attempts: int
+    next: Logged | None
+    head: CommitId

@@ -8,7 +8,7 @@ write is on disk (see `pfs.commits.group`); `.result()` waits for it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,7 +18,21 @@ from typing import BinaryIO
 from blake3 import blake3
 from sqlalchemy.engine import URL
 
-from pfs import branches, flatten, gc, history, leases, listing, log, merge, multipart, protections, transactions
+from pfs import (
+    branches,
+    feed,
+    flatten,
+    gc,
+    history,
+    leases,
+    listing,
+    log,
+    merge,
+    multipart,
+    protections,
+    transactions,
+    webhooks,
+)
 from pfs.blobs.base import BlobStore
 from pfs.blobs.local import LocalBlobs
 from pfs.blobs.memory import MemoryBlobs
@@ -53,6 +67,7 @@ from pfs.meta.protections import protections_of_repo
 from pfs.meta.settings import branch_setting, set_branch_setting, set_entry_setting
 from pfs.meta.tags import count_tags, find_tag, tags_of_repo
 from pfs.meta.transactions import find_transaction, open_transactions
+from pfs.meta.webhooks import due, webhooks_of_repo
 from pfs.model import (
     BLOB,
     Branch,
@@ -70,15 +85,19 @@ from pfs.model import (
     Merge,
     Merged,
     Part,
+    Position,
     Protection,
     Repo,
     RepoSummary,
     Strategy,
     Tag,
     TransactionInfo,
+    Undelivered,
     Upload,
     VersionListing,
     View,
+    Webhook,
+    WebhookState,
 )
 from pfs.names import check_name, check_pattern, is_transaction_id, key_bytes
 from pfs.repair import repair
@@ -471,6 +490,24 @@ class Store:
             behind = None if after is None else history.commit_by_id(conn, branch.repo_id, after)
             return log.log(conn, self._timelines, start, key=raw, all_parents=all_parents, after=behind, limit=limit)
 
+    def commits_since(self, branch: Branch, since: str | None, limit: int = 100) -> Sequence[Logged]:
+        """A page of the branch's commits along first parents behind revision `since`, the oldest first.
+
+        None: behind the root commit, which changed nothing. Where `since` is not on that line (any more: the branch
+        may have been reset or fast-forwarded), those behind the newest first-parent ancestor that both have.
+        Raises as `at` does.
+        """
+        with self._database.snapshot() as conn:
+            branch = _refreshed(conn, branch)
+            seen = None if since is None else history.resolve(conn, self._timelines, branch, since)
+            head = history.head_commit(conn, self._timelines, branch)
+            return feed.commits_behind(conn, self._timelines, head, seen, limit)
+
+    def positions(self, branch_ids: Collection[int]) -> Mapping[int, Position | None]:
+        """Where the heads of these branches are now, None for one that was deleted: a seek each, to tell a change."""
+        with self._database.connection() as conn:
+            return {branch_id: refs.head_of(conn, branch_id) for branch_id in branch_ids}
+
     def parents(self, commit: Commit) -> Sequence[CommitId]:
         """The first parent's id, then those of what the commit merged."""
         with self._database.connection() as conn:
@@ -811,6 +848,47 @@ class Store:
             set_entry_setting(tx.conn, entry.key.encode(), entry.commit_id, name, value)
 
         return self._committer.submit(operation)
+
+    # ------------------------------------------------------------ webhooks
+
+    def create_webhook(
+        self, project: str, repo: str, *, branches: str, url: str, secret: str, author: str
+    ) -> Future[Webhook]:
+        """Branches whose names match the glob pattern are told of from now on; later ones from where they begin.
+
+        The future: NoSuchRepo.
+        """
+        return self._committer.submit(
+            lambda tx: webhooks.create_webhook(tx, project, repo, branches, url, secret, author)
+        )
+
+    def delete_webhook(self, project: str, repo: str, webhook_id: str) -> Future[None]:
+        """The future: NoSuchRepo, NoSuchWebhook."""
+        return self._committer.submit(lambda tx: webhooks.delete_webhook(tx, project, repo, webhook_id))
+
+    def webhooks(self, repo: Repo) -> Sequence[WebhookState]:
+        """The oldest first."""
+        with self._database.snapshot() as conn:
+            return [webhooks.state(conn, self._timelines, found) for found in webhooks_of_repo(conn, repo.id)]
+
+    def due_deliveries(self, now_us: int) -> Sequence[tuple[str, int]]:
+        """Webhook's and branch's ids where there may be something to deliver at this time."""
+        with self._database.connection() as conn:
+            return due(conn, now_us)
+
+    def undelivered(self, webhook_id: str, branch_id: int) -> Undelivered | None:
+        """What the webhook is to be told next of the branch. None where one of them is gone."""
+        with self._database.snapshot() as conn:
+            return webhooks.undelivered(conn, self._timelines, webhook_id, branch_id)
+
+    def delivered(self, found: Undelivered, commit_id: CommitId, *, error: str = "") -> Future[bool]:
+        """The webhook has been told of all up to this commit. False where somebody else has done more meanwhile, or
+        the webhook is gone."""
+        return self._committer.submit(lambda tx: webhooks.advance(tx, found, commit_id, error))
+
+    def delivery_failed(self, found: Undelivered, *, next_us: int, error: str) -> Future[bool]:
+        """One attempt more; not due again before `next_us`. False as for `delivered`."""
+        return self._committer.submit(lambda tx: webhooks.retry(tx, found, next_us, error))
 
     # ------------------------------------------------------------ multipart uploads
 

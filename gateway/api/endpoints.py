@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -24,7 +24,8 @@ _FIELD = re.compile(r"\{(\w+)\}")
 @dataclass(frozen=True)
 class Endpoint:
     """`answer` None: 204 without a body. `streams`: server-sent events whose data is the answer.
-    `errors`: codes beyond those that any endpoint may refuse with."""
+    `errors`: codes beyond those that any endpoint may refuse with. `headers`: fields of the Input that come from the
+    request's headers of these names, and from nowhere else."""
 
     name: str
     method: Method
@@ -35,6 +36,7 @@ class Endpoint:
     status: int = 200
     errors: tuple[str, ...] = ()
     streams: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def path_fields(self) -> tuple[str, ...]:
@@ -349,6 +351,7 @@ _TABLE = (
         model.Commit,
         errors=_REV,
         streams=True,
+        headers={"last_event_id": "Last-Event-ID"},
     ),
     Endpoint(
         "list_webhooks",

@@ -106,7 +106,10 @@ def _operation(endpoint: Endpoint, taken: Mapping[str, Any]) -> Mapping[str, Any
         "parameters": [_parameter(taken, name, "path") for name in endpoint.path_fields],
         "responses": {str(endpoint.status): _answer(endpoint), **_refusals(endpoint)},
     }
-    others = [name for name in taken["properties"] if name not in endpoint.path_fields]
+    operation["parameters"] += [
+        {**_parameter(taken, name, "header"), "name": header} for name, header in endpoint.headers.items()
+    ]
+    others = [name for name in taken["properties"] if name not in {*endpoint.path_fields, *endpoint.headers}]
     if not endpoint.has_body:
         operation["parameters"] += [_parameter(taken, name, "query") for name in others]
     elif others:
@@ -122,12 +125,12 @@ def _parameter(taken: Mapping[str, Any], name: str, place: str) -> Mapping[str, 
         "name": name,
         "in": place,
         "required": place == "path" or name in taken["required"],
-        "schema": _given(schema) if place == "query" else schema,
+        "schema": schema if place == "path" else _given(schema),
     }
 
 
 def _given(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of a parameter that is there: what is null by default is left out of a query."""
+    """Of a parameter that is there: what is null by default is left out."""
     if "anyOf" not in schema:
         return schema
     (kind,) = (kind for kind in schema["anyOf"] if kind != {"type": "null"})

@@ -75,14 +75,20 @@ class Connection:
         return msgspec.json.decode(reply.data, type=endpoint.answer)
 
     def follow(self, name: str, /, headers: Mapping[str, str] | None = None, **fields: Any) -> Iterator[Any]:
-        """The answers of an endpoint that streams, as they come, until the gateway closes the connection."""
+        """The answers of an endpoint that streams, as they come, until the gateway closes the connection.
+
+        Raises as `call` does, and Refusal where the gateway says that there is nothing more to come.
+        """
         endpoint = ENDPOINTS[name]
+        sent = {endpoint.headers[field]: str(fields.pop(field)) for field in endpoint.headers if field in fields}
         path, query, body = _encode(endpoint, fields)
-        reply = self.send(endpoint.method, path, query, body, headers or {}, stream=True)
+        reply = self.send(endpoint.method, path, query, body, {**sent, **(headers or {})}, stream=True)
         assert endpoint.answer is not None
         try:
-            for event in _events(reply):
-                yield msgspec.json.decode(event, type=endpoint.answer)
+            for kind, data in _events(reply):
+                if kind == "end":
+                    raise _ended(reply, data)
+                yield msgspec.json.decode(data, type=endpoint.answer)
         except urllib3.exceptions.HTTPError as exc:
             raise Unreachable(f"the stream from {self.endpoint} ended: {exc}") from exc
         finally:
@@ -104,7 +110,7 @@ class Connection:
             method,
             path,
             query,
-            {"host": self._host, **(headers or {})},
+            {"host": self._host, **{name.lower(): value for name, value in (headers or {}).items()}},
             now=datetime.now(UTC),
             region=self._region,
             payload_hash=hashlib.sha256(body).hexdigest(),
@@ -154,15 +160,23 @@ def _refusal(reply: urllib3.BaseHTTPResponse) -> Refusal:
         return Refusal(reply.status, f"HTTP {reply.status}", reply.reason or "no reason given", {}, request_id)
 
 
-def _events(reply: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """The data of server-sent events (WHATWG HTML, section 9.2); comments, which keep it alive, are left out."""
-    held = b""
+def _ended(reply: urllib3.BaseHTTPResponse, data: bytes) -> Refusal:
+    end = msgspec.json.decode(data)
+    return Refusal(reply.status, end["code"], end["message"], {}, reply.headers.get("x-amz-request-id", ""))
+
+
+def _events(reply: urllib3.BaseHTTPResponse) -> Iterator[tuple[str, bytes]]:
+    """Kind and data of server-sent events (WHATWG HTML, section 9.2); comments, which keep it alive, are left out."""
+    held, kind = b"", ""
     data: list[bytes] = []
     while chunk := reply.read1(65_536):
         *lines, held = (held + chunk).split(b"\n")
         for line in lines:
             if line.startswith(b"data:"):
                 data.append(line[5:].removeprefix(b" "))
-            elif not line and data:
-                yield b"\n".join(data)
-                data = []
+            elif line.startswith(b"event:"):
+                kind = line[6:].strip().decode()
+            elif not line:
+                if data:
+                    yield kind, b"\n".join(data)
+                kind, data = "", []

@@ -43,6 +43,12 @@ _DOWN = Statement(
     .order_by(_C.seq.desc())
     .limit(bindparam("limit"))
 )
+_UP = Statement(
+    select(*_columns)
+    .where(_C.timeline_id == bindparam("timeline"), _C.seq > bindparam("above"), _C.seq <= bindparam("seq"))
+    .order_by(_C.seq)
+    .limit(bindparam("limit"))
+)
 _MERGED_INTO = Statement(
     select(_C.timeline_id, func.max(_C.seq))
     .join_from(merge_parents, commits, _C.id == _P.parent_id)
@@ -104,6 +110,11 @@ def commits_in_timeline(conn: Connection, timeline_id: int, after: int, limit: i
 def commits_down(conn: Connection, timeline_id: int, above: int, upto: int, limit: int) -> Sequence[Commit]:
     """The timeline's own commits with `above` < seq ≤ `upto`, newest first."""
     return [_commit(row) for row in conn.all(_DOWN, timeline=timeline_id, above=above, seq=upto, limit=limit)]
+
+
+def commits_up(conn: Connection, timeline_id: int, above: int, upto: int, limit: int) -> Sequence[Commit]:
+    """The timeline's own commits with `above` < seq ≤ `upto`, oldest first."""
+    return [_commit(row) for row in conn.all(_UP, timeline=timeline_id, above=above, seq=upto, limit=limit)]
 
 
 def merged_into(conn: Connection, timeline_id: int, above: int, upto: int) -> Sequence[tuple[int, int]]:

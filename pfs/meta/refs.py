@@ -47,6 +47,7 @@ _listed = _B.transaction_id.is_(None)
 _BRANCH = Statement(_joined.where(*_this_repo, _B.name == bindparam("branch"), _live))
 _DEFAULT_BRANCH = Statement(_joined.where(*_this_repo, _B.name == _R.default_branch, _live))
 _BRANCH_BY_ID = Statement(_joined.where(_B.id == bindparam("id"), _live, _R.deleted_us.is_(None)))
+_HEAD = Statement(select(_B.timeline_id, _B.head_seq).where(_B.id == bindparam("id"), _live))
 _BRANCHES_BY_LABEL = Statement(
     _joined.where(
         _B.project == bindparam("project"),
@@ -146,6 +147,12 @@ def find_branch(conn: Connection, project: str, repo: str, branch: str | None) -
 
 def branch_by_id(conn: Connection, branch_id: int) -> Branch | None:
     return _branch(conn.one(_BRANCH_BY_ID, id=branch_id))
+
+
+def head_of(conn: Connection, branch_id: int) -> tuple[int, int] | None:
+    """Timeline and seq of the branch's head, None where it was deleted: one seek."""
+    row = conn.one(_HEAD, id=branch_id)
+    return (row[0], row[1]) if row else None
 
 
 def branches_by_label(conn: Connection, project: str, prefix: str, after: str, limit: int) -> Sequence[Branch]:

@@ -108,6 +108,8 @@ PLANS: list[tuple[str, Statement, list[str]]] = [
             *(f"SEARCH {name}_setting {BRANCH_SETTING}" for name in refs.TOLD),
         ],
     ),
+    ("a branch's head", refs._HEAD, ["SEARCH branches USING INTEGER PRIMARY KEY (rowid=?)"]),
+    ("commits upwards", commits._UP, ["SEARCH commits USING PRIMARY KEY (timeline_id=? AND seq>? AND seq<?)"]),
     (
         "a repo's protections",
         protections._PROTECTIONS,
