@@ -19,6 +19,7 @@ from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, T
 
 import pfs
 from gateway.app import store_config
+from gateway.cli.calling import Command
 from gateway.cli.exits import CannotStart
 from gateway.cli.settings import STORE_SETTINGS, setting_options, settings_from
 from gateway.handlers.api.labels import relabelled
@@ -27,10 +28,10 @@ STANDARD = "-"
 _EMBEDDED = "caret.db"  # opening a store makes it where it is not: an export must not
 _BUFFER = 1024 * 1024
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _options(command: Command) -> Command:
+def _options(command: Function) -> Function:
     command = setting_options(STORE_SETTINGS)(command)
     command = click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")(command)
     return click.option(
@@ -38,7 +39,7 @@ def _options(command: Command) -> Command:
     )(command)
 
 
-@click.command("export")
+@click.command("export", cls=Command, example="caret export photos photos.bundle --data ./data")
 @click.argument("repo")
 @click.argument("file")
 @click.option("--force", is_flag=True, help="Replace FILE where it is there.")
@@ -65,7 +66,7 @@ def export_command(repo: str, file: str, force: bool, project: str, as_json: boo
     _tell("exported", summary, as_json, to_stderr=file == STANDARD)
 
 
-@click.command("import")
+@click.command("import", cls=Command, example="caret import photos.bundle --as pictures --data ./data")
 @click.argument("file")
 @click.option("--as", "name", metavar="NAME", help="Give the repo another name than it had.")
 @_options

@@ -13,6 +13,7 @@ import click
 
 import pfs
 from gateway.app import store_config
+from gateway.cli.calling import Command
 from gateway.cli.exits import FOUND_WRONG, CannotStart
 from gateway.cli.settings import STORE_SETTINGS, setting_options, settings_from
 from gateway.config import Config
@@ -20,7 +21,7 @@ from gateway.config import Config
 _EMBEDDED = "caret.db"  # opening a store makes it where it is not: a check must not
 
 
-@click.command("fsck")
+@click.command("fsck", cls=Command, example="caret fsck --data ./data")
 @click.option("--verify-data", is_flag=True, help="Read and hash every blob as well.")
 @click.option("--repair", is_flag=True, help="Mend what can be derived from what is whole; never touches a commit.")
 @click.option("--bundle", metavar="FILE", type=click.File("rb"), help="Re-verify what was exported instead of a store.")

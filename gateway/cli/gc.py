@@ -14,12 +14,13 @@ from rich.table import Table
 
 import pfs
 from gateway.app import store_config
+from gateway.cli.calling import Command
 from gateway.cli.exits import CannotStart
 from gateway.cli.fsck import require_store
 from gateway.cli.settings import KEEPING_SETTINGS, STORE_SETTINGS, setting_options, settings_from
 
 
-@click.command("gc")
+@click.command("gc", cls=Command, example="caret gc --data ./data --dry-run")
 @click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @setting_options((*STORE_SETTINGS, *KEEPING_SETTINGS))

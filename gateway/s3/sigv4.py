@@ -19,7 +19,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
@@ -393,8 +393,8 @@ class Credentials:
     """What a client signs with."""
 
     access_key: str
-    secret: str
-    token: str | None = None
+    secret: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 def sign_v4(
