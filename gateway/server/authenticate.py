@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -38,10 +39,20 @@ class Authenticator:
         if claim is None:
             return _ANONYMOUS
         if claim.service != "s3":
-            raise NotImplemented(f"This gateway does not offer the service {claim.service!r}.")
+            raise NotImplemented(f"The service {claim.service!r} is not offered here.")
         credential = self._credential(claim)
         signer = claim.verify(credential.secret, datetime.now(UTC), self._region)
         return Identity(_principal(credential), claim.access_key, signer)
+
+    def verify(self, request: Request, body: bytes) -> tuple[str, Credential] | None:
+        """The access key that signed a request to another service than S3, body and all, and what it is good for:
+        also where a key alone is not enough for S3. None where nobody signed. Raises S3Error."""
+        claim = parse_claim(request)
+        if claim is None:
+            return None
+        credential = self._credential(claim)
+        claim.verify(credential.secret, datetime.now(UTC), self._region, hashlib.sha256(body).hexdigest())
+        return claim.access_key, credential
 
     def identify_form(self, form: Form, bucket: str | None) -> Identity:
         """Who signed a form's policy, or nobody: then nothing that the form says is vouched for.
@@ -82,7 +93,7 @@ class Authenticator:
 
 def _principal(credential: Credential) -> Principal:
     """Whom a verified request speaks for. Raises AccessDenied where the project asks for more than a key."""
-    if credential.policy.requires_session and not credential.is_session:
+    if credential.policy.requires_session and not credential.is_proven:
         raise AccessDenied(
             "Access Denied: this project asks for two factors. Get a session from the STS endpoint with your one-time "
             "code, and sign with that."
