@@ -1,0 +1,411 @@
+"""Sessions from STS, asked for by boto3 and aws-cli, and used with S3."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import pty
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import boto3
+import botocore.credentials
+import pyotp
+import pytest
+import xmltodict
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.session import Session
+
+from gateway.access.directory import Directory, open_directory
+from gateway.access.model import NewKey, ProjectPolicy
+from gateway.access.rights import Right
+from gateway.access.vault import open_vault
+from gateway.s3.sigv4 import Credentials, sign_v4
+
+from .awscli import Aws
+from .server import Server, until
+
+ONCE = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+STS = {"Version": "2011-06-15"}
+
+
+@pytest.fixture(scope="module")
+def directory(gateway: Server) -> Iterator[Directory]:
+    """The running gateway's, in which this process changes things beside it."""
+    opened = open_directory(gateway.data, None, open_vault(gateway.data))
+    yield opened
+    opened.close()
+
+
+@dataclass
+class Person:
+    """Somebody with a key of a project that asks for two factors, where he has the rights member and export."""
+
+    gateway: Server
+    directory: Directory
+    name: str
+    number: str
+    key: NewKey
+    totp: pyotp.TOTP
+
+    @property
+    def serial(self) -> str:
+        return f"arn:aws:iam::{self.number}:mfa/{self.name}"
+
+    @property
+    def factor(self) -> dict[str, str]:
+        """Good for one session: a code is used up."""
+        return {"SerialNumber": self.serial, "TokenCode": self.totp.now()}
+
+    def role(self, right: str) -> str:
+        return f"arn:aws:iam::{self.number}:role/{right}"
+
+    def client(self, service: str, credentials: Mapping[str, Any] | None = None) -> Any:
+        """With the key alone, or as boto3 users put an answer's Credentials to use."""
+        with_key = {"AccessKeyId": self.key.key.access_key, "SecretAccessKey": self.key.secret}
+        given = credentials or with_key
+        return boto3.client(
+            service,
+            endpoint_url=self.gateway.url,
+            region_name=self.gateway.region,
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given.get("SessionToken"),
+            config=ONCE,
+        )
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """For commands: the key in the environment."""
+        return {
+            "HOME": str(home),
+            "AWS_ACCESS_KEY_ID": self.key.key.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.key.secret,
+            "AWS_ENDPOINT_URL": self.gateway.url,
+            "AWS_REGION": self.gateway.region,
+            "AWS_DEFAULT_REGION": self.gateway.region,  # aws-cli v1 knows this one only
+        }
+
+
+@pytest.fixture
+def ann(gateway: Server, directory: Directory, name: str) -> Person:
+    return person(gateway, directory, name)
+
+
+def person(gateway: Server, directory: Directory, project: str) -> Person:
+    number = directory.create_project(project, ProjectPolicy(requires_session=True)).number
+    user = directory.create_user(f"{project}-ann").name
+    for right in (Right.MEMBER, Right.EXPORT):
+        directory.grant(project, user, right)
+    totp = pyotp.TOTP(directory.enrol_totp(user))
+    return Person(gateway, directory, user, number, directory.create_key(project, user), totp)
+
+
+def refusal(call: Any, **arguments: Any) -> tuple[int, str, str]:
+    with pytest.raises(ClientError) as refused:
+        call(**arguments)
+    answer = refused.value.response
+    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
+
+
+def works(s3: Any) -> None:
+    """A bucket of the session's own project is made, written to and read."""
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket="of-the-project")
+    s3.put_object(Bucket="of-the-project", Key="k", Body=b"content")
+    assert s3.get_object(Bucket="of-the-project", Key="k")["Body"].read() == b"content"
+
+
+# ---------------------------------------------------------------- boto3
+
+
+def test_a_session_token_opens_a_project_of_two_factors(ann: Person) -> None:
+    assert refusal(ann.client("s3").list_buckets)[:2] == (403, "AccessDenied")
+    answer = ann.client("sts").get_session_token(**ann.factor)
+    left_s = (answer["Credentials"]["Expiration"] - datetime.now(UTC)).total_seconds()
+    assert 3500 < left_s <= 3600
+    works(ann.client("s3", answer["Credentials"]))
+
+
+def test_an_assumed_role_has_one_right(ann: Person) -> None:
+    answer = ann.client("sts").assume_role(RoleArn=ann.role("member"), RoleSessionName="laptop", **ann.factor)
+    arn = f"arn:aws:sts::{ann.number}:assumed-role/member/laptop"
+    assert answer["AssumedRoleUser"]["Arn"] == arn
+    works(ann.client("s3", answer["Credentials"]))
+    assert ann.client("sts", answer["Credentials"]).get_caller_identity()["Arn"] == arn
+    (session,) = ann.directory.sessions(user=ann.name)
+    assert (session.rights, session.assumed) == (frozenset({Right.MEMBER}), "member/laptop")
+
+
+def test_who_asks_is_told_with_a_key_alone(ann: Person) -> None:
+    answer = ann.client("sts").get_caller_identity()
+    assert (answer["Account"], answer["Arn"]) == (ann.number, f"arn:aws:iam::{ann.number}:user/{ann.name}")
+    assert answer["UserId"] == ann.directory.user(ann.name).canonical_id
+
+
+def test_root_is_somebody_and_gets_no_session(gateway: Server, aws: Aws) -> None:
+    assert json.loads(aws("sts", "get-caller-identity"))["Arn"] == "arn:aws:iam::000000000001:root"
+    assert "AccessDenied" in aws.refused("sts", "get-session-token")
+
+
+def test_a_code_is_asked_for_used_up_and_guessing_is_stopped(serve: Callable[..., Server]) -> None:
+    gateway = serve()  # of its own, for guessing blocks the address
+    with contextlib.closing(open_directory(gateway.data, None, open_vault(gateway.data))) as directory:
+        ann = person(gateway, directory, "p11")
+    sts = ann.client("sts")
+    assert refusal(sts.get_session_token) == (
+        *(403, "AccessDenied"),
+        "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.",
+    )
+    used = ann.factor
+    sts.get_session_token(**used)
+    wrong = (403, "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code.")
+    for _ in range(5):
+        assert refusal(sts.get_session_token, **used) == wrong
+    with pytest.raises(ClientError, match="Try again in") as refused:
+        sts.get_session_token(**used)
+    assert int(refused.value.response["ResponseMetadata"]["HTTPHeaders"]["retry-after"]) > 20
+
+
+def test_an_expired_session_is_refused_by_both(ann: Person) -> None:
+    made = ann.directory.begin_session(ann.key.key.project, ann.name, frozenset({Right.MEMBER}), 2)
+    credentials = {
+        "AccessKeyId": made.session.access_key,
+        "SecretAccessKey": made.secret,
+        "SessionToken": made.token,
+    }
+    works(ann.client("s3", credentials))
+
+    def has_ended() -> bool:
+        return datetime.now(UTC).timestamp() * 1_000_000 > made.session.expires_us
+
+    until(has_ended, 5, "the session to run out")
+    assert refusal(ann.client("s3", credentials).list_buckets)[:2] == (400, "ExpiredToken")
+    assert refusal(ann.client("sts", credentials).get_caller_identity)[:2] == (403, "ExpiredToken")
+
+
+def test_refusals_of_signatures(ann: Person) -> None:
+    stranger = {"AccessKeyId": "CARETNOBODYNOBODYNOB", "SecretAccessKey": ann.key.secret}
+    assert refusal(ann.client("sts", stranger).get_caller_identity)[:2] == (403, "InvalidClientTokenId")
+    guessed = {"AccessKeyId": ann.key.key.access_key, "SecretAccessKey": "guessed"}
+    assert refusal(ann.client("sts", guessed).get_caller_identity)[:2] == (403, "SignatureDoesNotMatch")
+    with_token = {"AccessKeyId": ann.key.key.access_key, "SecretAccessKey": ann.key.secret, "SessionToken": "x"}
+    assert refusal(ann.client("sts", with_token).get_caller_identity)[:2] == (403, "InvalidClientTokenId")
+
+
+def test_session_policies_are_refused_and_not_read_over(ann: Person) -> None:
+    ask = {"RoleArn": ann.role("member"), "RoleSessionName": "laptop", **ann.factor}
+    assert refusal(ann.client("sts").assume_role, **ask, Policy="{}")[:2] == (400, "ValidationError")
+    assert refusal(ann.client("sts").assume_role, **ask, Tags=[{"Key": "a", "Value": "b"}])[:2] == (
+        400,
+        "ValidationError",
+    )
+    assert refusal(ann.client("sts").get_federation_token, Name="somebody")[:2] == (400, "InvalidAction")
+
+
+# ---------------------------------------------------------------- aws-cli
+
+
+class Cli:
+    """aws-cli with a config file of its own."""
+
+    def __init__(self, aws: Aws, home: Path, environment: Mapping[str, str]) -> None:
+        self.aws, self.config = aws, home / "aws-config"
+        self.config.touch()
+        kept = {name: value for name, value in aws.environment.items() if not name.startswith("AWS_")}
+        self.environment = {**kept, "AWS_CONFIG_FILE": str(self.config), "AWS_MAX_ATTEMPTS": "1", **environment}
+        self.environment["AWS_EC2_METADATA_DISABLED"] = "true"
+        self.environment["AWS_SHARED_CREDENTIALS_FILE"] = str(home / "aws-credentials")
+
+    def __call__(self, *arguments: str, code: str | None = None) -> str:
+        """Standard output. `code`: typed when the terminal asks for it."""
+        command = [str(self.aws.executable), *arguments]
+        if code is None:
+            done = subprocess.run(command, env=self.environment, capture_output=True, timeout=60, check=False)
+            assert done.returncode == 0, done.stderr.decode()
+            return done.stdout.decode()
+        return on_terminal(command, self.environment, code)
+
+
+def on_terminal(command: list[str], environment: Mapping[str, str], typed: str) -> str:
+    """Runs a command that has a terminal, where `typed` is the answer to its one question; its standard output."""
+    master, slave = pty.openpty()
+    with os.fdopen(master, "rb+", buffering=0) as terminal:
+        process = subprocess.Popen(
+            ["setsid", "--ctty", "--wait", *command],
+            env=dict(environment),
+            stdin=slave,
+            stdout=subprocess.PIPE,
+            stderr=slave,
+        )
+        os.close(slave)
+        asked = b""
+        while b"code" not in asked:
+            asked += terminal.read(1024)
+        terminal.write(f"{typed}\n".encode())
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, asked + drained(terminal)
+    assert b"code" not in output
+    return output.decode()
+
+
+def drained(terminal: Any) -> bytes:
+    told = b""
+    with contextlib.suppress(OSError):  # EIO: nobody has it open any more
+        while piece := terminal.read(1024):
+            told += piece
+    return told
+
+
+def test_aws_cli_gets_a_session_token(aws: Aws, ann: Person, tmp_path: Path) -> None:
+    cli = Cli(aws, tmp_path, ann.environment(tmp_path))
+    answer = cli("sts", "get-session-token", "--serial-number", ann.serial, "--token-code", ann.totp.now())
+    works(ann.client("s3", json.loads(answer)["Credentials"]))
+
+
+def test_aws_cli_with_a_profile_that_assumes_a_role(aws: Aws, ann: Person, tmp_path: Path) -> None:
+    environment = {"HOME": str(tmp_path)}
+    cli = Cli(aws, tmp_path, environment)
+    (tmp_path / "aws-credentials").write_text(
+        f"[caret-key]\naws_access_key_id = {ann.key.key.access_key}\naws_secret_access_key = {ann.key.secret}\n"
+    )
+    cli.config.write_text(
+        f"[profile caret-key]\nregion = {ann.gateway.region}\nendpoint_url = {ann.gateway.url}\n"
+        f"[profile caret]\nsource_profile = caret-key\nrole_arn = {ann.role('member')}\nmfa_serial = {ann.serial}\n"
+        f"region = {ann.gateway.region}\nendpoint_url = {ann.gateway.url}\n"
+    )
+    cli("s3", "mb", "s3://by-role", "--profile", "caret", code=ann.totp.now())
+    assert "by-role" in cli("s3", "ls", "--profile", "caret")  # with the session that it has kept
+
+
+# ---------------------------------------------------------------- by hand
+
+
+def ask(
+    gateway: Server,
+    body: bytes,
+    headers: Mapping[str, str] | None = None,
+    *,
+    method: str = "POST",
+    query: str = "",
+    sign: bool = True,
+) -> tuple[int, Any, Mapping[str, str]]:
+    """As root. Status, the answer's root element and headers."""
+    named = {
+        "host": f"127.0.0.1:{gateway.port}",
+        "content-type": "application/x-www-form-urlencoded",
+        **(headers or {}),
+    }
+    if sign:
+        named, _ = sign_v4(
+            *(Credentials(gateway.access_key, gateway.secret_key), method, "/", query, named),
+            now=datetime.now(UTC),
+            region=gateway.region,
+            service="sts",
+            payload_hash=hashlib.sha256(body).hexdigest(),
+        )
+    connection = gateway.http()
+    with contextlib.closing(connection):
+        connection.request(method, f"/?{query}" if query else "/", body, named)
+        reply = connection.getresponse()
+        return reply.status, xmltodict.parse(reply.read() or b"<none/>"), dict(reply.getheaders())
+
+
+def code_of(answer: tuple[int, Any, Mapping[str, str]]) -> tuple[int, str]:
+    return answer[0], answer[1]["ErrorResponse"]["Error"]["Code"]
+
+
+IDENTITY = urlencode({"Action": "GetCallerIdentity", **STS})
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "expected"),
+    [
+        (b"", {}, (400, "MissingAction")),
+        (b"Action=GetCallerIdentity", {}, (400, "InvalidAction")),
+        (b"Action=Delete&Version=2011-06-15", {}, (400, "InvalidAction")),
+        (b"{}", {"content-type": "application/x-amz-json-1.0"}, (400, "MalformedInput")),
+        (b"Action=%zz", {}, (400, "MalformedInput")),
+        (b"Action=\xff\xfe", {}, (400, "MalformedInput")),
+        (b"x=" + bytes(65_536), {}, (400, "MalformedInput")),
+        (b"&".join([b"Action=GetCallerIdentity"] * 2), {}, (400, "MalformedInput")),
+    ],
+)
+def test_bad_requests(gateway: Server, body: bytes, headers: dict[str, str], expected: tuple[int, str]) -> None:
+    answer = ask(gateway, body, headers)
+    assert code_of(answer) == expected
+    assert answer[1]["ErrorResponse"]["RequestId"] == answer[2]["x-amz-request-id"]
+
+
+def test_a_body_is_signed(gateway: Server) -> None:
+    assert ask(gateway, b"", method="GET", query=IDENTITY)[0] == 200
+    status, answer, _ = ask(gateway, IDENTITY.encode())
+    assert status == 200
+    assert answer["GetCallerIdentityResponse"]["@xmlns"] == "https://sts.amazonaws.com/doc/2011-06-15/"
+    named = {"host": f"127.0.0.1:{gateway.port}", "content-type": "application/x-www-form-urlencoded"}
+    signed, _ = sign_v4(
+        *(Credentials(gateway.access_key, gateway.secret_key), "POST", "/", "", named),
+        now=datetime.now(UTC),
+        region=gateway.region,
+        service="sts",
+        payload_hash="0" * 64,
+    )
+    assert code_of(ask(gateway, IDENTITY.encode(), signed, sign=False)) == (403, "SignatureDoesNotMatch")
+
+
+def test_an_identity_by_a_presigned_link(gateway: Server) -> None:
+    request = AWSRequest("GET", f"{gateway.url}/?{IDENTITY}", headers={"x-k8s-aws-id": "cluster"})
+    credentials = botocore.credentials.Credentials(gateway.access_key, gateway.secret_key)
+    SigV4QueryAuth(credentials, "sts", gateway.region, expires=60).add_auth(request)
+    target = request.url.removeprefix(gateway.url)
+    connection = gateway.http()
+    with contextlib.closing(connection):
+        connection.request("GET", target, headers={"x-k8s-aws-id": "cluster"})
+        reply = connection.getresponse()
+        assert (reply.status, b":root</Arn>" in reply.read()) == (200, True)
+        connection.request("GET", target, headers={"x-k8s-aws-id": "another"})
+        reply = connection.getresponse()
+        assert (reply.status, b"SignatureDoesNotMatch" in reply.read()) == (403, True)
+
+
+def test_a_connection_goes_on_after_an_answer_and_a_refusal(gateway: Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    signed, _ = sign_v4(
+        *(Credentials(gateway.access_key, gateway.secret_key), "GET", "/", IDENTITY, {"host": "127.0.0.1"}),
+        now=datetime.now(UTC),
+        region=gateway.region,
+        service="sts",
+        payload_hash="e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    )
+    with contextlib.closing(connection):
+        for target, status in ((f"/?{IDENTITY}", 200), ("/?Action=x", 403), (f"/?{IDENTITY}", 200)):
+            connection.request("GET", target, headers=signed)
+            reply = connection.getresponse()
+            assert (reply.status, bool(reply.read())) == (status, True)
+
+
+def test_botocore_reads_the_errors(ann: Person) -> None:
+    """Its parser of the query protocol wants Error, Type and Code where AWS has them."""
+    client = Session().create_client(
+        "sts",
+        region_name=ann.gateway.region,
+        endpoint_url=ann.gateway.url,
+        aws_access_key_id=ann.key.key.access_key,
+        aws_secret_access_key=ann.key.secret,
+        config=ONCE,
+    )
+    with pytest.raises(ClientError) as refused:
+        client.assume_role(RoleArn="arn:aws:iam::1:role/import", RoleSessionName="laptop")
+    error = refused.value.response["Error"]
+    assert (error["Type"], error["Code"]) == ("Sender", "ValidationError")
+    assert "'roleArn'" in error["Message"]
