@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from gateway.cli.config import config_command
+from gateway.cli.credentials import credentials_command
 from gateway.cli.fsck import fsck_command
 from gateway.cli.serve import serve_command
+from gateway.cli.session import session_group
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -18,3 +20,5 @@ def main() -> None:
 main.add_command(serve_command)
 main.add_command(config_command)
 main.add_command(fsck_command)
+main.add_command(session_group)
+main.add_command(credentials_command)
