@@ -99,7 +99,8 @@ def _label(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = [report for category in terminalreporter.stats.values() for report in category]
+    categories = terminalreporter.stats.values()  # of reports, but for the tests that were deselected
+    reports = [report for category in categories for report in category if isinstance(report, pytest.TestReport)]
     runs = [
         Run(Row(*row), scheme, report.outcome, report.when, report.duration)
         for report in reports
