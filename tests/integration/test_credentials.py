@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -150,7 +151,9 @@ def test_a_kept_session_that_is_damaged_is_made_anew(ann: Person, caret: Caret) 
     assert session_of(caret.detached(*role).stdout) != first
 
 
-def test_as_a_credential_process_of_aws_cli(aws: Aws, ann: Person, tmp_path: Path) -> None:
+def test_as_a_credential_process_of_aws_cli_and_boto3(
+    aws: Aws, ann: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cli = Cli(aws, tmp_path, {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")})
     place = f"region = {ann.gateway.region}\nendpoint_url = {ann.gateway.url}\n"
     (tmp_path / "aws-credentials").write_text(
@@ -162,6 +165,9 @@ def test_as_a_credential_process_of_aws_cli(aws: Aws, ann: Person, tmp_path: Pat
     )
     cli("s3", "mb", "s3://by-process", "--profile", "caret", code=ann.totp.now())
     assert "by-process" in cli("s3", "ls", "--profile", "caret")
+    for variable, value in cli.environment.items():
+        monkeypatch.setenv(variable, value)
+    works(boto3.Session(profile_name="caret").client("s3"))  # with the session that is kept
 
 
 def test_sessions_are_listed_and_ended(ann: Person, caret: Caret) -> None:

@@ -33,7 +33,7 @@ def test_every_command_is_documented(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(main.commands))
 def test_every_option_that_is_no_setting_is_documented_with_its_command(name: str) -> None:
-    documented = read("docs/operations.md") + read("docs/configuration.md")
+    documented = read("docs/operations.md") + read("docs/configuration.md") + read("docs/access.md")
     for parameter in main.commands[name].params:
         for spelling in parameter.opts:
             assert f"`{spelling}" in documented or f" {spelling}" in documented, spelling
