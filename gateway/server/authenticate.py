@@ -9,7 +9,15 @@ from datetime import UTC, datetime
 
 from gateway.access.keyring import Credential, Keyring
 from gateway.access.principals import ANONYMOUS, Principal
-from gateway.s3.errors import AccessDenied, ExpiredToken, InvalidAccessKeyId, InvalidToken, NotImplemented, S3Error
+from gateway.s3.errors import (
+    AccessDenied,
+    AuthorizationHeaderMalformed,
+    ExpiredToken,
+    InvalidAccessKeyId,
+    InvalidToken,
+    NotImplemented,
+    S3Error,
+)
 from gateway.s3.parse_post import Form
 from gateway.s3.post_policy import PolicyClaim, parse_policy_claim
 from gateway.s3.request import Request
@@ -44,12 +52,14 @@ class Authenticator:
         signer = claim.verify(credential.secret, datetime.now(UTC), self._region)
         return Identity(_principal(credential), claim.access_key, signer)
 
-    def verify(self, request: Request, body: bytes) -> tuple[str, Credential] | None:
+    def verify(self, request: Request, body: bytes, service: str) -> tuple[str, Credential] | None:
         """The access key that signed a request to another service than S3, body and all, and what it is good for:
         also where a key alone is not enough for S3. None where nobody signed. Raises S3Error."""
         claim = parse_claim(request)
         if claim is None:
             return None
+        if claim.service != service:  # S3's signatures do not cover the body as it came
+            raise AuthorizationHeaderMalformed(f"Credential should be scoped to correct service: '{service}'.")
         credential = self._credential(claim)
         claim.verify(credential.secret, datetime.now(UTC), self._region, hashlib.sha256(body).hexdigest())
         return claim.access_key, credential

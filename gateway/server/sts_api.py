@@ -80,7 +80,7 @@ class StsApi:
             content = await body.whole(Payload(), MAX_BODY)
         finally:
             served.received = body.received
-        verified = self._authenticator.verify(request, content)
+        verified = self._authenticator.verify(request, content, "sts")
         if verified is None:
             raise MissingAuthenticationToken
         served.access_key, credential = verified

@@ -225,6 +225,47 @@ def test_a_body_is_signed(gateway: Server) -> None:
     assert code_of(ask(gateway, IDENTITY.encode(), signed, sign=False)) == (403, "SignatureDoesNotMatch")
 
 
+@pytest.mark.parametrize(
+    ("authorization", "expected"),
+    [
+        ("AWS4-HMAC-SHA256 Credential=K/20261121/us-east-1/sts/aws4_request", (400, "IncompleteSignature")),
+        ("AWS4-HMAC-SHA256 Credential=K/x/us-east-1/sts/aws4_request,SignedHeaders=,Signature=", (400, "Incomp")),
+        ("AWS4-HMAC-SHA256 Credential=K/20261121/u/sts/aws4_request,SignedHeaders=x,Signature=\xff", (403, "Invalid")),
+        ("Bearer /sts/aws4_request", (400, "MalformedInput")),
+        ("AWS K:/sts/aws4_request", (400, "IncompleteSignature")),
+    ],
+)
+def test_signatures_that_are_none(gateway: Server, authorization: str, expected: tuple[int, str]) -> None:
+    status, code = code_of(ask(gateway, IDENTITY.encode(), {"authorization": authorization}, sign=False))
+    assert (status, code[: len(expected[1])]) == expected
+
+
+def test_a_signature_for_s3_is_none_for_sts(gateway: Server) -> None:
+    """The Authorization header is not signed itself: whatever is added to it must not make another request of it."""
+    credentials = Credentials(gateway.access_key, gateway.secret_key)
+    named = {"host": f"127.0.0.1:{gateway.port}"}
+    signed, _ = sign_v4(credentials, "POST", "/", "", named, now=datetime.now(UTC), region=gateway.region)
+    disguised = {**signed, "authorization": f"{signed['authorization']}, X=/sts/aws4_request"}
+    assert code_of(ask(gateway, IDENTITY.encode(), disguised, sign=False)) == (400, "IncompleteSignature")
+
+
+def test_an_upload_goes_on_in_another_session(ann: Person) -> None:
+    made = ann.directory.begin_session(ann.key.key.project, ann.name, frozenset({Right.MEMBER}), 3)
+    first = {"AccessKeyId": made.session.access_key, "SecretAccessKey": made.secret, "SessionToken": made.token}
+    s3, upload = ann.client("s3", first), {"Bucket": "of-the-project", "Key": "large"}
+    works(s3)
+    upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+    content = [b"a" * (5 * 1024 * 1024), b"b"]
+    parts = [{"PartNumber": 1, "ETag": s3.upload_part(**upload, PartNumber=1, Body=content[0])["ETag"]}]
+    until(lambda: datetime.now(UTC).timestamp() * 1_000_000 > made.session.expires_us, 5, "the session to run out")
+    assert refusal(s3.upload_part, **upload, PartNumber=2, Body=content[1])[:2] == (400, "ExpiredToken")
+    s3 = ann.client("s3", ann.client("sts").get_session_token(**ann.factor)["Credentials"])
+    assert [part["PartNumber"] for part in s3.list_parts(**upload)["Parts"]] == [1]
+    parts.append({"PartNumber": 2, "ETag": s3.upload_part(**upload, PartNumber=2, Body=content[1])["ETag"]})
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    assert s3.get_object(Bucket="of-the-project", Key="large")["Body"].read() == b"".join(content)
+
+
 def test_an_identity_by_a_presigned_link(gateway: Server) -> None:
     request = AWSRequest("GET", f"{gateway.url}/?{IDENTITY}", headers={"x-k8s-aws-id": "cluster"})
     credentials = botocore.credentials.Credentials(gateway.access_key, gateway.secret_key)
