@@ -24,13 +24,16 @@ _MOST = 10_000  # keys, known or not: a flood of guesses takes no more memory th
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What an access key is good for. A session's has the digest of the token that must come with it, and an end."""
+    """What an access key is good for. A session's has the digest of the token that must come with it, and an end;
+    it may be `is_proven` by a second factor, and have `assumed` a role (`role/session-name`)."""
 
     secret: str = field(repr=False)
     principal: Principal
     policy: ProjectPolicy = OPEN
     digest: bytes | None = None
     expires_us: int | None = None
+    is_proven: bool = False
+    assumed: str = ""
 
     @property
     def is_session(self) -> bool:
@@ -93,4 +96,6 @@ class Keyring:
             user=user.name,
             session=access_key if held.digest is not None else "",
         )
-        return Credential(sealed, principal, project.policy, held.digest, held.expires_us)
+        return Credential(
+            sealed, principal, project.policy, held.digest, held.expires_us, bool(held.proven), held.assumed
+        )

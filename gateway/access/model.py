@@ -87,7 +87,7 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Temporary credentials, without secret and token."""
+    """Temporary credentials, without secret and token. `assumed`: `role/session-name` where a role was assumed."""
 
     access_key: str
     user: str
@@ -96,6 +96,7 @@ class Session:
     created_us: int
     expires_us: int
     ended_us: int | None = None
+    assumed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

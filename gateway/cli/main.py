@@ -17,6 +17,10 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "export": "gateway.cli.bundles:export_command",
         "import": "gateway.cli.bundles:import_command",
     },
+    "People": {
+        "session": "gateway.cli.session:session_group",
+        "credentials": "gateway.cli.credentials:credentials_command",
+    },
     "History": {
         "repo": "gateway.cli.repo:repo_group",
         "branch": "gateway.cli.branch:branch_group",

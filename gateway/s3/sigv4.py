@@ -461,7 +461,8 @@ def presign_v4(
     query = f"{raw_query}&{added}" if raw_query else added
     key = signing_key(credentials.secret, timestamp[:8], region, service)
     target = next(_targets(raw_path, query))
-    tail = f"{_canonical_headers(headers, names)}\n{';'.join(names)}\n{UNSIGNED_PAYLOAD}"
+    payload = UNSIGNED_PAYLOAD if service == "s3" else EMPTY_SHA256
+    tail = f"{_canonical_headers(headers, names)}\n{';'.join(names)}\n{payload}"
     signature = _sign(key, timestamp, scope, f"{method}\n{target}\n{tail}")
     return f"{query}&X-Amz-Signature={signature}"
 

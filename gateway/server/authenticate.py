@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.access.keyring import Credential, Keyring
 from gateway.access.principals import ANONYMOUS, Principal
-from gateway.s3.errors import AccessDenied, ExpiredToken, InvalidAccessKeyId, InvalidToken, NotImplemented, S3Error
+from gateway.s3.errors import (
+    AccessDenied,
+    AuthorizationHeaderMalformed,
+    ExpiredToken,
+    InvalidAccessKeyId,
+    InvalidToken,
+    NotImplemented,
+    S3Error,
+)
 from gateway.s3.parse_post import Form
 from gateway.s3.post_policy import PolicyClaim, parse_policy_claim
 from gateway.s3.request import Request
@@ -38,10 +47,22 @@ class Authenticator:
         if claim is None:
             return _ANONYMOUS
         if claim.service != "s3":
-            raise NotImplemented(f"This gateway does not offer the service {claim.service!r}.")
+            raise NotImplemented(f"The service {claim.service!r} is not offered here.")
         credential = self._credential(claim)
         signer = claim.verify(credential.secret, datetime.now(UTC), self._region)
         return Identity(_principal(credential), claim.access_key, signer)
+
+    def verify(self, request: Request, body: bytes, service: str) -> tuple[str, Credential] | None:
+        """The access key that signed a request to another service than S3, body and all, and what it is good for:
+        also where a key alone is not enough for S3. None where nobody signed. Raises S3Error."""
+        claim = parse_claim(request)
+        if claim is None:
+            return None
+        if claim.service != service:  # S3's signatures do not cover the body as it came
+            raise AuthorizationHeaderMalformed(f"Credential should be scoped to correct service: '{service}'.")
+        credential = self._credential(claim)
+        claim.verify(credential.secret, datetime.now(UTC), self._region, hashlib.sha256(body).hexdigest())
+        return claim.access_key, credential
 
     def identify_form(self, form: Form, bucket: str | None) -> Identity:
         """Who signed a form's policy, or nobody: then nothing that the form says is vouched for.
@@ -82,7 +103,7 @@ class Authenticator:
 
 def _principal(credential: Credential) -> Principal:
     """Whom a verified request speaks for. Raises AccessDenied where the project asks for more than a key."""
-    if credential.policy.requires_session and not credential.is_session:
+    if credential.policy.requires_session and not credential.is_proven:
         raise AccessDenied(
             "Access Denied: this project asks for two factors. Get a session from the STS endpoint with your one-time "
             "code, and sign with that."

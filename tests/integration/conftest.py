@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from gateway.access.directory import Directory, open_directory
+from gateway.access.vault import open_vault
 from gateway.client.connection import Connection
 
 from . import awscli
 from .awscli import Aws
+from .people import Person, person
 from .raw import Raw
 from .server import Server, running
 
@@ -114,3 +117,16 @@ def aws(gateway: Server, tmp_path_factory: pytest.TempPathFactory) -> Aws:
 @pytest.fixture(scope="session")
 def aws_tls(tls_gateway: Server, tmp_path_factory: pytest.TempPathFactory) -> Aws:
     return Aws(awscli.install(), tls_gateway, tmp_path_factory.mktemp("aws"))
+
+
+@pytest.fixture(scope="session")
+def directory(gateway: Server) -> Iterator[Directory]:
+    """The running gateway's people, whom this process changes beside it."""
+    with contextlib.closing(open_directory(gateway.data, None, open_vault(gateway.data))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def researcher(gateway: Server, directory: Directory, name: str) -> Person:
+    """Somebody in a project of two factors."""
+    return person(gateway, directory, name)

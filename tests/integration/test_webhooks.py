@@ -113,11 +113,13 @@ def test_a_webhook_is_listed_and_deleted(api: Connection, bucket: str) -> None:
         *("ftp://8.8.8.8/", "http://user@8.8.8.8/", "8.8.8.8", "http://8.8.8.8:0/", "http://8.8.8.8/#x"),
     ],
 )
-def test_a_url_that_leads_nowhere_public_is_refused(api: Connection, bucket: str, url: str) -> None:
+def test_a_url_that_leads_nowhere_public_is_refused(tls_gateway: Server, tls_bucket: str, url: str) -> None:
+    """Of a gateway that allows no more than that."""
+    api = tls_gateway.api()
     with pytest.raises(Refusal) as refused:
-        create(api, bucket, url)
+        create(api, tls_bucket, url)
     assert (refused.value.status, refused.value.code) == (400, "InvalidArgument")
-    assert api.call("list_webhooks", repo=bucket).webhooks == []
+    assert api.call("list_webhooks", repo=tls_bucket).webhooks == []
 
 
 @pytest.mark.parametrize(

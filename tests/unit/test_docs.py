@@ -55,7 +55,7 @@ def test_the_reference_of_commands_is_the_one_in_the_code() -> None:
 
 @pytest.mark.parametrize("name", sorted(PLACES))
 def test_every_option_that_is_no_setting_is_documented_with_its_command(name: str) -> None:
-    documented = read("docs/operations.md") + read("docs/configuration.md") + read("docs/cli.md")
+    documented = "".join(map(read, ("docs/operations.md", "docs/configuration.md", "docs/cli.md", "docs/access.md")))
     for parameter in command_at(PLACES[name]).params:
         if not isinstance(parameter, click.Option):
             continue  # the reference shows arguments where they stand
