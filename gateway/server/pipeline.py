@@ -31,7 +31,7 @@ from gateway.s3.address import build_request, unaddressed_request
 from gateway.s3.errors import InternalError, S3Error
 from gateway.s3.multipart_form import form_boundary
 from gateway.s3.parse_payload import parse_payload
-from gateway.s3.parse_post import Form, acl_field, read_form
+from gateway.s3.parse_post import Form, access_headers, read_form
 from gateway.s3.render import render_error
 from gateway.s3.request import Request
 from gateway.s3.route import Body, Operation, route
@@ -178,7 +178,7 @@ class Pipeline:
             caller, record.access_key = identity.principal, identity.access_key
             if "origin" in request.headers:
                 await self._tell_origin(exchange, request, caller, body)
-            request = replace(request, key=source.fields["key"], headers={**request.headers, **acl_field(source)})
+            request = replace(request, key=source.fields["key"], headers={**request.headers, **access_headers(source)})
         context = self._context(request, operation.name, caller, body)
         if not operation.is_public:
             await authorise(context)

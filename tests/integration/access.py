@@ -185,6 +185,27 @@ class World:
         self.must(column.initiator, "PUT", f"/{column.bucket}/{key}?partNumber=1&uploadId={upload_id}", b"part")
         return upload_id
 
+    def post(self, caller: Caller, bucket: str, **more: str) -> Reply:
+        """A form, signed as browsers' forms are."""
+        fields = {"key": f"formed/{next(_numbers)}", **more}
+        if caller.signs:
+            now = datetime.now(UTC)
+            scope = f"{now:%Y%m%d}/{self.raw.server.region}/s3/aws4_request"
+            fields |= {
+                "x-amz-algorithm": "AWS4-HMAC-SHA256",
+                "x-amz-credential": f"{caller.access_key}/{scope}",
+                "x-amz-date": f"{now:%Y%m%dT%H%M%SZ}",
+            }
+            if caller.token:
+                fields["x-amz-security-token"] = caller.token
+            policy = policy_text({"bucket": bucket}, *({name: value} for name, value in fields.items()))
+            key = f"AWS4{caller.secret}".encode()
+            for step in scope.split("/"):
+                key = hmac.digest(key, step.encode(), "sha256")
+            fields |= {"policy": policy, "x-amz-signature": hmac.new(key, policy.encode(), "sha256").hexdigest()}
+        headers = {"Content-Type": CONTENT_TYPE}
+        return self.raw.request("POST", f"/{bucket}", headers, form_body(fields, b"v"), sign=False)
+
     def new_bucket(self) -> str:
         name = f"new-{next(_numbers)}"
         self.must(self.owner, "PUT", f"/{name}")
@@ -270,28 +291,6 @@ def _delete_objects(world: World, column: Column) -> Reply:
     return world.send(column.caller, "POST", f"/{column.bucket}?delete", body, {"Content-MD5": md5})
 
 
-def _post(world: World, column: Column) -> Reply:
-    """A form, signed as browsers' forms are."""
-    caller, fields = column.caller, {"key": f"formed/{next(_numbers)}"}
-    if caller.signs:
-        today = datetime.now(UTC).strftime("%Y%m%d")
-        scope = f"{today}/{world.raw.server.region}/s3/aws4_request"
-        fields |= {
-            "x-amz-algorithm": "AWS4-HMAC-SHA256",
-            "x-amz-credential": f"{caller.access_key}/{scope}",
-            "x-amz-date": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"),
-        }
-        if caller.token:
-            fields["x-amz-security-token"] = caller.token
-        policy = policy_text({"bucket": column.bucket}, *({name: value} for name, value in fields.items()))
-        key = f"AWS4{caller.secret}".encode()
-        for step in scope.split("/"):
-            key = hmac.digest(key, step.encode(), "sha256")
-        fields |= {"policy": policy, "x-amz-signature": hmac.new(key, policy.encode(), "sha256").hexdigest()}
-    headers = {"Content-Type": CONTENT_TYPE}
-    return world.raw.request("POST", f"/{column.bucket}", headers, form_body(fields, b"v"), sign=False)
-
-
 _COMPLETE = (
     f"<CompleteMultipartUpload {_XMLNS}><Part><PartNumber>1</PartNumber></Part></CompleteMultipartUpload>"
 ).encode()
@@ -306,7 +305,7 @@ _SPECIAL: Mapping[str, Callable[[World, Column], Reply]] = {
     "DeleteObjects": _delete_objects,
     "CopyObject": _new_key("PUT", x_amz_copy_source=_SOURCE),
     "CreateMultipartUpload": _new_key("POST", "?uploads"),
-    "PostObject": _post,
+    "PostObject": lambda world, column: world.post(column.caller, column.bucket),
     "UploadPart": _of_upload("PUT", "partNumber=2&", b"v"),
     "UploadPartCopy": _of_upload("PUT", "partNumber=2&", x_amz_copy_source=_SOURCE),
     "CompleteMultipartUpload": _of_upload("POST", body=_COMPLETE),
