@@ -41,16 +41,16 @@ async def view_of(ctx: Context, bucket: str, version_id: str | None = None) -> V
     name = parse_bucket(bucket)
     branch = await _branch(ctx, name, bucket)
     if version_id is not None:
-        return await _at(ctx, branch, version_id)
+        return await view_at(ctx, branch, version_id)
     if name.rev is None:
         return await ctx.read(ctx.store.head, branch)
     try:
-        return await _at(ctx, branch, name.rev)
+        return await view_at(ctx, branch, name.rev)
     except NoSuchCommit as exc:
         raise NoSuchBucket(str(exc), fields={"BucketName": bucket}) from exc
 
 
-async def _at(ctx: Context, branch: Branch, rev: str) -> View:
+async def view_at(ctx: Context, branch: Branch, rev: str) -> View:
     """The view of a revision. Those whose bucket it is not see no further than its own past: other branches of
     the repo are other buckets, and ids of their commits are not told."""
     if is_master(ctx.caller, bucket_owner(branch).id):

@@ -20,7 +20,7 @@ from gateway.handlers.authorise import absent, check_source_owner, may_delete, p
 from gateway.handlers.content import checksum_of
 from gateway.handlers.context import Context
 from gateway.handlers.faults import Refused, translate
-from gateway.handlers.locate import view_of, writable_branch
+from gateway.handlers.locate import view_at, view_of, writable_branch
 from gateway.handlers.ownership import new_owner
 from gateway.s3 import operations as op
 from gateway.s3.bucket import parse_bucket
@@ -312,7 +312,7 @@ async def delete_object(ctx: Context, request: op.DeleteObjectInput) -> op.Delet
 
 async def _restore(ctx: Context, branch: Branch, key: str, version_id: str) -> Restore:
     """The one change that may name a version: undoing the deletion that it is."""
-    view = await ctx.read(ctx.store.at, branch, version_id)
+    view = await view_at(ctx, branch, version_id)
     assert view.commit is not None
     try:
         await ctx.read(ctx.store.entry, view, key)

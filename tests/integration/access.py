@@ -20,6 +20,10 @@ from datetime import UTC, datetime
 from itertools import count
 from xml.sax.saxutils import escape
 
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
 from gateway.access.directory import Directory
 from gateway.access.model import ProjectPolicy
 from gateway.access.rights import Right, Rights
@@ -184,6 +188,13 @@ class World:
         upload_id = str(begun.xml["UploadId"])
         self.must(column.initiator, "PUT", f"/{column.bucket}/{key}?partNumber=1&uploadId={upload_id}", b"part")
         return upload_id
+
+    def presigned(self, caller: Caller, target: str) -> Reply:
+        """What a URL that the caller signed gives to somebody else."""
+        request = AWSRequest("GET", f"{self.raw.server.url}{target}")
+        credentials = Credentials(caller.access_key, caller.secret, caller.token or None)
+        S3SigV4QueryAuth(credentials, "s3", self.raw.server.region, expires=60).add_auth(request)
+        return self.raw.request("GET", str(request.url).removeprefix(self.raw.server.url), sign=False)
 
     def post(self, caller: Caller, bucket: str, **more: str) -> Reply:
         """A form, signed as browsers' forms are."""

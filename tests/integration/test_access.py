@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -185,6 +186,20 @@ def test_who_exports_learns_of_no_other_bucket(world: World, people: dict[str, C
         there, absent = (world.send(people["export"], "GET", f"/{name}{target}") for name in (OTHERS, "not-there"))
         assert shape(there) == shape(absent)
         assert code(there) == (403, "AccessDenied")
+
+
+def test_a_presigned_url_reads_no_more_than_who_signed_it(world: World, people: dict[str, Caller]) -> None:
+    for name, bucket, status in (("export", EXPORTS, 200), ("export", OTHERS, 403), ("import", OTHERS, 403)):
+        assert world.presigned(people[name], f"/{bucket}/{THEIRS}").status == status, (name, bucket)
+
+
+def test_a_refusal_does_not_tell_by_its_haste_what_is_there(world: World) -> None:
+    """Both of the ways take a fraction of what is waited for."""
+    for target in (f"/{OTHERS}/{THEIRS}", f"/{OTHERS}/absent", f"/{OTHERS}/{THEIRS}?versionId=HEAD"):
+        for _ in range(5):
+            began = time.monotonic()
+            assert world.send(world.importer, "HEAD", target).status == 403
+            assert time.monotonic() - began >= 0.01
 
 
 def test_what_is_public_is_so_to_nobody_outside_of_the_project(world: World) -> None:
