@@ -114,30 +114,28 @@ def absent(exc: KeyIsAbsent, view: View, version_id: str | None, method: str = "
 async def permitted_upload(
     ctx: Context, branch: Branch, key: str, upload_id: str, *, completed: bool = False
 ) -> Upload:
-    """An upload that is open, or (where asked) completed, for whoever may do to it what is asked; NoSuchUpload is for
-    those who may do so to any that there is."""
+    """An upload that is open, or (where asked) completed, for whoever may do to it what is asked. To others it is as
+    one that is not there: NoSuchUpload for those who may have uploads here themselves, else AccessDenied."""
+    missing = NoSuchUpload(upload_id)
     try:
         upload = await ctx.read(ctx.store.upload, branch, key, upload_id, completed=completed)
+        settings = settings_of_upload(upload)
+        thing = ObjectFacts(owner_in(settings, branch).id, writer_id=writer_in(settings))
     except NoSuchUpload:
-        _permit_upload(ctx, branch, key, ObjectFacts(bucket_owner(branch).id))
-        raise
-    settings = settings_of_upload(upload)
-    _permit_upload(ctx, branch, key, ObjectFacts(owner_in(settings, branch).id, writer_id=writer_in(settings)))
-    return upload
+        upload, thing = None, ObjectFacts(bucket_owner(branch).id)
+    if _is_settled(ctx, branch) or reach(_question(ctx, branch, ctx.operation, key, False, thing)) is not Reach.NOTHING:
+        if upload is None:
+            raise missing
+        return upload
+    if reach(_question(ctx, branch, "CreateMultipartUpload", key)) is not Reach.NOTHING:
+        raise missing
+    raise denied(ctx.caller)
 
 
 def settings_of_upload(upload: Upload) -> Mapping[str, str]:
     """What the object that it becomes is to have, its owner among them."""
     settings: Mapping[str, str] = json.loads(upload.attrs).get("settings", {})
     return settings
-
-
-def _permit_upload(ctx: Context, branch: Branch, key: str, thing: ObjectFacts) -> None:
-    if (
-        not _is_settled(ctx, branch)
-        and reach(_question(ctx, branch, ctx.operation, key, False, thing)) is Reach.NOTHING
-    ):
-        raise denied(ctx.caller)
 
 
 def may_delete(ctx: Context, branch: Branch, key: str, *, is_version: bool) -> bool:

@@ -3,7 +3,7 @@
 What becomes of a request is one character:
 
     +  done          o  done, for what the caller wrote himself alone
-    -  AccessDenied  ?  NoSuchBucket: nothing tells that there is one
+    -  AccessDenied  ?  NoSuchBucket, NoSuchUpload: nothing tells that there is one
     x  ExpiredToken
 """
 
@@ -223,7 +223,7 @@ class World:
         return name
 
 
-_REFUSED = {"AccessDenied": "-", "AccessForbidden": "-", "NoSuchBucket": "?", "ExpiredToken": "x"}
+_REFUSED = {"AccessDenied": "-", "AccessForbidden": "-", "NoSuchBucket": "?", "NoSuchUpload": "?", "ExpiredToken": "x"}
 # Asked for what is not set: that it is not is an answer.
 _NONE_SET = {"GetBucketTagging", "GetBucketPolicy", "GetBucketPolicyStatus", "GetBucketCors"}
 _BODIES: Mapping[str, tuple[bytes] | tuple[bytes, Mapping[str, str]]] = {
