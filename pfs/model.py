@@ -186,7 +186,8 @@ class Entry(NamedTuple):
     `etag` is `<64 hex>-<parts>`. `attrs` and `checksums` are canonical JSON of the
     caller's making ("" for none); the store keeps and hashes them, and reads neither.
     `settings` lie beside the history (see `Store.set_entry_setting`): they are the version's own wherever
-    it shows, a fork included, and are told by `Store.entry` and `Store.read`; a listing leaves them out.
+    it shows, a fork included, and are told by `Store.entry` and `Store.read`; a listing leaves them out, unless
+    it is one of chosen entries (`Keep`).
 
     A tuple, since a page of a listing makes a thousand of them.
     """
@@ -216,6 +217,11 @@ class Entry(NamedTuple):
 Guard = Callable[[Entry | None], None]
 """A caller's precondition: called inside the transaction with the entry that is live for the
 key (None: absent or deleted); raises a StoreError (a `GuardRefused`, say) to refuse the change."""
+
+
+Keep = Callable[[Entry], bool]
+"""A caller's choice of what a listing shows: asked of each entry, settings and all; what it does not choose is left out
+as if it were not there."""
 
 
 @dataclass(frozen=True, slots=True)

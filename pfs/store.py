@@ -80,6 +80,7 @@ from pfs.model import (
     Digest,
     Entry,
     Extent,
+    Keep,
     Listing,
     Logged,
     Merge,
@@ -559,10 +560,20 @@ class Store:
                     return self._present(conn, view, key, found[0]), found[1]
             return self._present(conn, view, key, None), None
 
-    def list(self, view: View, *, prefix: str = "", delimiter: str = "", after: str = "", limit: int = 1000) -> Listing:
-        """A page of keys in byte order; what lies behind a delimiter is folded into prefixes."""
+    def list(
+        self,
+        view: View,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: str = "",
+        limit: int = 1000,
+        keep: Keep | None = None,
+    ) -> Listing:
+        """A page of keys in byte order; what lies behind a delimiter is folded into prefixes. With `keep` as if there
+        were no other entries than those; a page then costs O(all that lie before its end)."""
         with self._database.snapshot() as conn:
-            return listing.list_keys(conn, view, prefix, delimiter, after, limit)
+            return listing.list_keys(conn, view, prefix, delimiter, after, limit, keep)
 
     def list_versions(
         self,
@@ -572,8 +583,10 @@ class Store:
         delimiter: str = "",
         after: tuple[str, str | None] = ("", None),
         limit: int = 1000,
+        keep: Keep | None = None,
     ) -> VersionListing:
-        """A page of all versions up to the view: by key, newest first, delete markers included.
+        """A page of all versions up to the view: by key, newest first, delete markers included; with `keep` of those
+        alone, which may all be older than a key's latest.
 
         `after` is (key, commit id). Raises NoSuchCommit where that id is none of the repo's.
         """
@@ -584,7 +597,7 @@ class Store:
             seq = None
             if commit_id is not None:
                 seq = history.commit_by_id(conn, view.branch.repo_id, CommitId(commit_id)).seq
-            return listing.list_versions(conn, self._timelines, view, prefix, delimiter, (key, seq), limit)
+            return listing.list_versions(conn, self._timelines, view, prefix, delimiter, (key, seq), limit, keep)
 
     def parts(self, content: Content) -> Sequence[Part]:
         """The parts that an object was completed from; none for one that was put whole."""

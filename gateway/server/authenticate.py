@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.access.keyring import Credential, Keyring
-from gateway.access.principals import ANONYMOUS, Principal
+from gateway.access.principals import ANONYMOUS, DEFAULT_PROJECT, Principal
 from gateway.s3.errors import (
     AccessDenied,
     AuthorizationHeaderMalformed,
@@ -34,9 +34,6 @@ class Identity:
     signer: ChunkSigner | None
 
 
-_ANONYMOUS = Identity(ANONYMOUS, "", None)
-
-
 class Authenticator:
     def __init__(self, keyring: Keyring, region: str) -> None:
         self._keyring, self._region = keyring, region
@@ -45,7 +42,7 @@ class Authenticator:
         """Who signed the request, or nobody. Raises the S3Error that AWS answers with for whatever is wrong."""
         claim = parse_claim(request)
         if claim is None:
-            return _ANONYMOUS
+            return self._nobody()
         if claim.service != "s3":
             raise NotImplemented(f"The service {claim.service!r} is not offered here.")
         credential = self._credential(claim)
@@ -71,7 +68,7 @@ class Authenticator:
         """
         claim = parse_policy_claim(form.fields)
         if claim is None or form.policy is None:
-            return _ANONYMOUS
+            return self._nobody()
         credential = self._credential(claim)
         claim.verify(credential.secret, self._region)
         form.policy.check({**form.fields, "bucket": bucket or ""}, datetime.now(UTC))
@@ -80,14 +77,20 @@ class Authenticator:
     def presume(self, request: Request) -> Principal:
         """In whose project the bucket of a request is to be looked for, before or without knowing who asks.
 
-        That of the access key which the request names, for what it is worth: nobody's rights come with it.
+        That of the access key which the request names, for what it is worth: nobody's rights come with it, and in
+        another project than the default one nothing is open to whoever has not proven anything.
         """
         try:
             claim = parse_claim(request)
         except S3Error:
-            return ANONYMOUS
+            return self._keyring.anonymous()
         credential = None if claim is None else self._keyring.find(claim.access_key)
-        return ANONYMOUS if credential is None else replace(ANONYMOUS, project=credential.principal.project)
+        if credential is None or credential.principal.project == DEFAULT_PROJECT:
+            return self._keyring.anonymous()
+        return replace(ANONYMOUS, project=credential.principal.project, is_confined=True)
+
+    def _nobody(self) -> Identity:
+        return Identity(self._keyring.anonymous(), "", None)
 
     def _credential(self, claim: Claim | PolicyClaim) -> Credential:
         """What the request is to be verified with. Raises InvalidAccessKeyId, InvalidToken, ExpiredToken."""

@@ -28,10 +28,10 @@ from gateway.handlers.cross_origin import response_headers
 from gateway.handlers.faults import translate
 from gateway.handlers.objects import Download
 from gateway.s3.address import build_request, unaddressed_request
-from gateway.s3.errors import InternalError, S3Error
+from gateway.s3.errors import AccessDenied, AccessForbidden, InternalError, S3Error
 from gateway.s3.multipart_form import form_boundary
 from gateway.s3.parse_payload import parse_payload
-from gateway.s3.parse_post import Form, acl_field, read_form
+from gateway.s3.parse_post import Form, access_headers, read_form
 from gateway.s3.render import render_error
 from gateway.s3.request import Request
 from gateway.s3.route import Body, Operation, route
@@ -50,6 +50,8 @@ Handler = Callable[[Context, Any], Awaitable[Any]]
 
 _log = logging.getLogger(__name__)
 _SKIP_MOST = 1024 * 1024
+# After how long a refusal is sent: at once it would tell, by how long that took, whether what is refused is there.
+_EVEN_S = 0.01
 _PARSED_HERE = 32 * 1024  # bytes of XML; more keeps the loop for too long
 _ids = itertools.count(secrets.randbits(64))
 
@@ -120,6 +122,7 @@ class Pipeline:
             await self._drained.wait()
 
     async def _answer(self, exchange: Exchange, record: _Record) -> None:
+        began = perf_counter()
         try:
             if exchange.http.raw_path.startswith(PREFIX):
                 await self._answer_beside(exchange, record)
@@ -131,6 +134,9 @@ class Pipeline:
             await self._carry_out(exchange, record)
         except ConnectionError:
             raise
+        except (AccessDenied, AccessForbidden) as exc:
+            await asyncio.sleep(began + _EVEN_S - perf_counter())
+            await self._refuse(exchange, record, exc)
         except S3Error as exc:
             await self._refuse(exchange, record, exc)
         except StoreError as exc:
@@ -189,7 +195,7 @@ class Pipeline:
             caller, record.access_key = identity.principal, identity.access_key
             if "origin" in request.headers:
                 await self._tell_origin(exchange, request, caller, body)
-            request = replace(request, key=source.fields["key"], headers={**request.headers, **acl_field(source)})
+            request = replace(request, key=source.fields["key"], headers={**request.headers, **access_headers(source)})
         context = self._context(request, operation.name, caller, body)
         if not operation.is_public:
             await authorise(context)

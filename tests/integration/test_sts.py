@@ -150,11 +150,13 @@ def test_aws_cli_with_a_profile_that_assumes_a_role(aws: Aws, researcher: Person
     environment = {"HOME": str(tmp_path)}
     cli = Cli(aws, tmp_path, environment)
     (tmp_path / "aws-credentials").write_text(
-        f"[caret-key]\naws_access_key_id = {researcher.key.key.access_key}\naws_secret_access_key = {researcher.key.secret}\n"
+        f"[caret-key]\naws_access_key_id = {researcher.key.key.access_key}\n"
+        f"aws_secret_access_key = {researcher.key.secret}\n"
     )
     cli.config.write_text(
         f"[profile caret-key]\nregion = {researcher.gateway.region}\nendpoint_url = {researcher.gateway.url}\n"
-        f"[profile caret]\nsource_profile = caret-key\nrole_arn = {researcher.role('member')}\nmfa_serial = {researcher.serial}\n"
+        f"[profile caret]\nsource_profile = caret-key\nrole_arn = {researcher.role('member')}\n"
+        f"mfa_serial = {researcher.serial}\n"
         f"region = {researcher.gateway.region}\nendpoint_url = {researcher.gateway.url}\n"
     )
     cli("s3", "mb", "s3://by-role", "--profile", "caret", code=researcher.totp.now())

@@ -1,6 +1,7 @@
 """Which repo and branch a call is about, and whether they are the caller's to work with.
 
-What is somebody else's is answered as what is not there: nobody learns of it.
+What is somebody else's is answered as what is not there: nobody learns of it. The rights to import and to export open
+nothing here: repos and their history are for those who govern them, as members or as administrators.
 """
 
 from __future__ import annotations
