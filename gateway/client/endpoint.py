@@ -21,7 +21,7 @@ def parse_endpoint(endpoint: str) -> tuple[str, str]:
 
 
 def open_pool(endpoint: str, ca_bundle: str | None) -> urllib3.HTTPConnectionPool:
-    """`ca_bundle`: a file of the authorities that may vouch for it, in place of the system's; nothing is tried twice."""
+    """`ca_bundle`: a file of the authorities that vouch for it, in place of the system's; nothing is tried twice."""
     if ca_bundle and endpoint.startswith("https:"):
         return urllib3.connection_from_url(endpoint, maxsize=_CONNECTIONS, retries=False, ca_certs=ca_bundle)
     return urllib3.connection_from_url(endpoint, maxsize=_CONNECTIONS, retries=False)
