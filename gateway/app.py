@@ -30,6 +30,7 @@ from gateway.handlers import (
 )
 from gateway.handlers.absent import absent
 from gateway.handlers.api import protections, repos, transactions
+from gateway.handlers.tsd import LoginService
 from gateway.s3.route import ABSENT, OPERATIONS
 from gateway.server.access_log import AccessLog
 from gateway.server.authenticate import Authenticator
@@ -37,6 +38,7 @@ from gateway.server.listener import Listener
 from gateway.server.pipeline import Handler, Pipeline
 from gateway.server.rest import ApiHandler, RestApi
 from gateway.server.service import ServiceEndpoints
+from gateway.server.tsd_api import TsdApi
 from pfs import Store, StoreConfig, open_store
 
 _THREADS = 16
@@ -154,6 +156,7 @@ async def _serve(config: Config, store: Store, directory: Directory, listener: s
             handlers=HANDLERS,
             service=service,
             api=RestApi(store, threads, authenticator, API_HANDLERS, config.body_idle_timeout_s),
+            tsd=TsdApi(store, threads, LoginService(directory), config.body_idle_timeout_s),
             access_log=access_log,
         )
         server = Listener(config, pipeline)

@@ -63,6 +63,11 @@ class Keyring:
             found = self._known[access_key] = self._look_up(access_key)
             return found
 
+    def find_by_token(self, token: str) -> Credential | None:
+        """The session that a web token names; None where there is none. Raises BadToken, TokenHasExpired."""
+        found = self.find(self._directory.web_tokens.session_of(token))
+        return found if found is not None and found.is_session else None
+
     def _refresh(self) -> None:
         now = self._clock()
         if now - self._looked_at >= FRESH_S:

@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 
 from gateway.access.keyring import Credential, Keyring
 from gateway.access.principals import ANONYMOUS, Principal
-from gateway.s3.errors import AccessDenied, ExpiredToken, InvalidAccessKeyId, InvalidToken, NotImplemented, S3Error
+from gateway.access.web_tokens import BadToken, TokenHasExpired
+from gateway.s3.errors import (
+    AccessDenied,
+    ExpiredToken,
+    InvalidAccessKeyId,
+    InvalidRequest,
+    InvalidToken,
+    NotImplemented,
+    S3Error,
+)
 from gateway.s3.parse_post import Form
 from gateway.s3.post_policy import PolicyClaim, parse_policy_claim
 from gateway.s3.request import Request
@@ -41,7 +50,7 @@ class Authenticator:
             raise NotImplemented(f"This gateway does not offer the service {claim.service!r}.")
         credential = self._credential(claim)
         signer = claim.verify(credential.secret, datetime.now(UTC), self._region)
-        return Identity(_principal(credential), claim.access_key, signer)
+        return Identity(_principal(self._proof(request, credential)), claim.access_key, signer)
 
     def identify_form(self, form: Form, bucket: str | None) -> Identity:
         """Who signed a form's policy, or nobody: then nothing that the form says is vouched for.
@@ -67,6 +76,30 @@ class Authenticator:
             return ANONYMOUS
         credential = None if claim is None else self._keyring.find(claim.access_key)
         return ANONYMOUS if credential is None else replace(ANONYMOUS, project=credential.principal.project)
+
+    def _proof(self, request: Request, key: Credential) -> Credential:
+        """What decides about a request that `key` has signed: the session which the original's headers name, where
+        they came along (`token`, a web token, and `x-project-select`), else the key. They are held against each other,
+        and the session's rights are all that the request has."""
+        token, project = request.header("token"), request.header("x-project-select")
+        if token is None and project is None:
+            return key
+        if token is None or project is None:
+            raise InvalidRequest("The headers token and x-project-select go together.")
+        try:
+            session = self._keyring.find_by_token(token)
+        except BadToken as exc:
+            raise InvalidToken from exc
+        except TokenHasExpired as exc:
+            raise ExpiredToken from exc
+        if session is None:
+            raise InvalidToken
+        if session.has_expired(time.time_ns() // 1000):
+            raise ExpiredToken
+        ours, its = key.principal, session.principal
+        if key.is_session or ours.id != its.id or not project == ours.project == its.project:
+            raise AccessDenied("Access Denied: the token, the access key and the project do not belong together.")
+        return session
 
     def _credential(self, claim: Claim | PolicyClaim) -> Credential:
         """What the request is to be verified with. Raises InvalidAccessKeyId, InvalidToken, ExpiredToken."""

@@ -41,6 +41,7 @@ from gateway.server.bodies import RequestBody
 from gateway.server.rest import RestApi
 from gateway.server.sending import Sender
 from gateway.server.service import PREFIX, ServiceEndpoints
+from gateway.server.tsd_api import TsdApi, is_tsd
 from gateway.server.wire import Answered, Exchange
 from pfs import Corruption, Store, StoreError
 
@@ -80,11 +81,12 @@ class Pipeline:
         handlers: Mapping[str, Handler],
         service: ServiceEndpoints,
         api: RestApi,
+        tsd: TsdApi,
         access_log: AccessLog,
     ) -> None:
         self._config, self._store, self._threads = config, store, threads
         self._authenticator, self._handlers = authenticator, handlers
-        self._service, self._api, self._access_log = service, api, access_log
+        self._service, self._api, self._tsd, self._access_log = service, api, tsd, access_log
         self._sender = Sender(store, threads, config.body_idle_timeout_s)
         self._in_flight: set[Exchange] = set()
         self._drained: asyncio.Event | None = None  # there is one once draining has begun
@@ -122,6 +124,9 @@ class Pipeline:
                 await self._answer_beside(exchange, record)
                 return
             record.request = self._addressed(exchange)
+            if is_tsd(record.request):
+                await self._answer_tsd(exchange, record)
+                return
             await self._carry_out(exchange, record)
         except ConnectionError:
             raise
@@ -143,6 +148,11 @@ class Pipeline:
             await self._service.answer(exchange)
             return
         served = await self._api.answer(exchange)
+        record.operation, record.access_key = served.operation, served.access_key
+        record.error_code, record.received = served.error_code, served.received
+
+    async def _answer_tsd(self, exchange: Exchange, record: _Record) -> None:
+        served = await self._tsd.answer(exchange, record.request)
         record.operation, record.access_key = served.operation, served.access_key
         record.error_code, record.received = served.error_code, served.received
 
