@@ -8,10 +8,12 @@ import socket
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import uvloop
 
 from gateway import metrics
+from gateway.access.destinations import Destinations
 from gateway.access.directory import Directory, open_directory
 from gateway.access.keyring import Keyring
 from gateway.access.principals import Accounts
@@ -29,7 +31,11 @@ from gateway.handlers import (
     tagging,
 )
 from gateway.handlers.absent import absent
-from gateway.handlers.api import protections, repos, transactions
+from gateway.handlers.api import branches, history, merges, protections, repos, tags, transactions, trees, upkeep
+from gateway.handlers.api.feed import FeedHandlers
+from gateway.handlers.api.webhooks import WebhookHandlers
+from gateway.handlers.heads import Heads
+from gateway.handlers.sts import TokenService
 from gateway.handlers.tsd import LoginService
 from gateway.s3.route import ABSENT, OPERATIONS
 from gateway.server.access_log import AccessLog
@@ -38,7 +44,10 @@ from gateway.server.listener import Listener
 from gateway.server.pipeline import Handler, Pipeline
 from gateway.server.rest import ApiHandler, RestApi
 from gateway.server.service import ServiceEndpoints
+from gateway.server.sts_api import StsApi
 from gateway.server.tsd_api import TsdApi
+from gateway.server.upkeep import Upkeep, collect_garbage
+from gateway.server.webhooks import Deliverer
 from pfs import Store, StoreConfig, open_store
 
 _THREADS = 16
@@ -96,6 +105,7 @@ assert HANDLERS.keys() == OPERATIONS.keys()
 
 API_HANDLERS: Mapping[str, ApiHandler] = {
     "list_repos": repos.list_repos,
+    "create_repo": repos.create_repo,
     "get_repo": repos.get_repo,
     "list_protections": protections.list_protections,
     "protect": protections.protect,
@@ -105,7 +115,43 @@ API_HANDLERS: Mapping[str, ApiHandler] = {
     "get_transaction": transactions.get_transaction,
     "commit_transaction": transactions.commit_transaction,
     "abandon_transaction": transactions.abandon_transaction,
+    "rename_repo": repos.rename_repo,
+    "delete_repo": repos.delete_repo,
+    "list_branches": branches.list_branches,
+    "create_branch": branches.create_branch,
+    "get_branch": branches.get_branch,
+    "delete_branch": branches.delete_branch,
+    "reset_branch": branches.reset_branch,
+    "restore_branch": branches.restore_branch,
+    "log": history.log,
+    "show": history.show,
+    "diff": history.diff,
+    "ls": trees.ls,
+    "stat": trees.stat,
+    "merge": merges.merge,
+    "revert": merges.revert,
+    "cherry_pick": merges.cherry_pick,
+    "list_tags": tags.list_tags,
+    "create_tag": tags.create_tag,
+    "get_tag": tags.get_tag,
+    "delete_tag": tags.delete_tag,
+    "collect_garbage": upkeep.collect_garbage,
 }
+
+
+def api_handlers(config: Config, heads: Heads, destinations: Destinations) -> Mapping[str, ApiHandler]:
+    """Those of all endpoints: of `API_HANDLERS`, and of those that need more than a call brings along."""
+    feed, webhooks = FeedHandlers(heads), WebhookHandlers(destinations)
+    return {
+        **API_HANDLERS,
+        "list_deleted_branches": partial(branches.list_deleted_branches, retention_s=config.retention_s),
+        "feed": feed.feed,
+        "follow_feed": feed.follow_feed,
+        "list_webhooks": webhooks.list_webhooks,
+        "create_webhook": webhooks.create_webhook,
+        "get_webhook": webhooks.get_webhook,
+        "delete_webhook": webhooks.delete_webhook,
+    }
 
 
 def store_config(config: Config) -> StoreConfig:
@@ -114,6 +160,9 @@ def store_config(config: Config) -> StoreConfig:
         database_url=config.database_url,
         blob_url=config.blob_url,
         inline_threshold=config.inline_threshold,
+        retention_s=config.retention_s,
+        upload_expiry_s=config.upload_expiry_s,
+        gc_grace_s=config.gc_grace_s,
     )
 
 
@@ -132,22 +181,31 @@ def prepare(config: Config) -> None:
 def run_worker(config: Config, listener: socket.socket) -> None:
     """Serves on `listener` until SIGTERM, drains, and returns."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    store = open_store(store_config(config), observer=lambda _, commits: metrics.group_committed(commits))
+    heads = Heads()
+
+    def committed(_: int, commits: int) -> None:
+        metrics.group_committed(commits)
+        heads.nudge()
+
+    store = open_store(store_config(config), observer=committed)
     directory = directory_of(config)
     try:
-        uvloop.run(_serve(config, store, directory, listener))
+        uvloop.run(_serve(config, store, directory, heads, listener))
     finally:
         directory.close()
         store.close()
 
 
-async def _serve(config: Config, store: Store, directory: Directory, listener: socket.socket) -> None:
+async def _serve(config: Config, store: Store, directory: Directory, heads: Heads, listener: socket.socket) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     access_log = AccessLog(config.access_log)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="store") as threads:
         service = ServiceEndpoints(store, threads)
         authenticator = Authenticator(Keyring(Accounts.from_config(config), directory), config.region)
+        destinations = Destinations.parse(config.webhook_allow)
+        handlers = api_handlers(config, heads, destinations)
+        api = RestApi(store, threads, authenticator, handlers, config.body_idle_timeout_s)
         pipeline = Pipeline(
             config=config,
             store=store,
@@ -155,14 +213,24 @@ async def _serve(config: Config, store: Store, directory: Directory, listener: s
             authenticator=authenticator,
             handlers=HANDLERS,
             service=service,
-            api=RestApi(store, threads, authenticator, API_HANDLERS, config.body_idle_timeout_s),
+            api=api,
+            sts=StsApi(store, threads, authenticator, TokenService(directory), config.body_idle_timeout_s),
             tsd=TsdApi(store, threads, LoginService(directory), config.body_idle_timeout_s),
             access_log=access_log,
         )
         server = Listener(config, pipeline)
+        jobs = Upkeep(store, threads)
+        jobs.every("collect-garbage", config.gc_interval_s, collect_garbage)
         serving = asyncio.create_task(server.serve(listener))
+        delivering = asyncio.create_task(Deliverer(store, threads, destinations).run())
         await stop.wait()
+        jobs.stop()
         serving.cancel()
+        delivering.cancel()
         service.is_draining = True
+        heads.close()
+        api.end_streams()
         await server.drain()
+        await jobs.ended()
+        await asyncio.wait([delivering])
         access_log.close()

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from gateway.access.destinations import Destinations
+
 CONFIG_VARIABLE = "CARET_CONFIG"
 _MASK = "********"
 
@@ -70,6 +72,13 @@ def _domains(text: str) -> tuple[str, ...]:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", name):
             raise ValueError(f"{name!r} is not a domain name")
     return names
+
+
+def _destinations(text: str) -> tuple[str, ...]:
+    """`10.0.0.0/8, hooks.example.org`: host names, addresses and networks."""
+    allowed = tuple(part.strip() for part in text.split(",") if part.strip())
+    Destinations.parse(allowed)
+    return allowed
 
 
 def _url(text: str) -> str:
@@ -199,8 +208,30 @@ class Config:
     keepalive_timeout_s: float = _setting(
         75.0, _seconds, "Seconds that an idle connection is kept for its next request.", shown="75"
     )
+    retention_s: float = _setting(
+        604800.0, _seconds, "Seconds that a deleted branch can be restored for.", shown="604800"
+    )
+    upload_expiry_s: float = _setting(
+        604800.0, _seconds, "Seconds after which an upload, completed or not, is forgotten.", shown="604800"
+    )
+    gc_grace_s: float = _setting(
+        86400.0,
+        _seconds,
+        "Seconds that bytes stay which nothing refers to. Never less than a write may take from its last byte to its "
+        "commit: what is collected in between is lost.",
+        shown="86400",
+    )
+    gc_interval_s: float = _setting(
+        3600.0, _seconds, "Seconds from one collection of garbage to the next; 0: never.", shown="3600"
+    )
     max_header_bytes: int = _setting(
         16384, _whole(1024, 1024 * 1024), "Longest request line and longest header field, in bytes."
+    )
+    webhook_allow: tuple[str, ...] = _setting(
+        (),
+        _destinations,
+        "Hosts and networks (CIDR) that webhooks may lead to beside public addresses, separated by commas.",
+        shown="",
     )
     log_level: str = _setting("info", _log_level, "error, warning, info or debug.")
     access_log: str = _setting(

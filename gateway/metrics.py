@@ -11,6 +11,7 @@ are therefore fetched once and kept.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +44,22 @@ COMMIT_GROUP_SIZE = Histogram(
     registry=REGISTRY,
 )
 CORRUPTIONS = Counter("caret_corruptions", "Reads that found stored bytes missing or altered.", registry=REGISTRY)
+UPKEEP_RUNS = Counter(
+    "caret_upkeep_runs", "Runs of jobs beside the requests, by how they ended.", ["job", "outcome"], registry=REGISTRY
+)
+COLLECTED = Counter("caret_collected", "What collecting garbage has removed.", ["kind"], registry=REGISTRY)
+COLLECTED_BYTES = Counter("caret_collected_bytes", "Bytes of blobs that were collected.", registry=REGISTRY)
+
+FEED_FOLLOWERS = Gauge(
+    "caret_feed_followers",
+    "Streams and waiting calls that follow a branch now.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+
+WEBHOOK_DELIVERIES = Counter(
+    "caret_webhook_deliveries", "Attempts to tell a webhook of a commit.", ["outcome"], registry=REGISTRY
+)
 
 
 class _Counted(Protocol):
@@ -96,6 +113,18 @@ def group_committed(size: int) -> None:
         return
     COMMITS.inc(size)
     COMMIT_GROUP_SIZE.observe(size)
+
+
+def upkeep_ended(job: str, outcome: str) -> None:
+    """Counts a run of a job: it is `done`, has `failed`, or was `stopped` since the gateway leaves."""
+    UPKEEP_RUNS.labels(job, outcome).inc()
+
+
+def garbage_collected(counts: Mapping[str, int], size_bytes: int) -> None:
+    """Counts what a collection has removed, by kind, and the blobs' bytes."""
+    for kind, count in counts.items():
+        COLLECTED.labels(kind).inc(count)
+    COLLECTED_BYTES.inc(size_bytes)
 
 
 def exposition() -> bytes:

@@ -5,6 +5,8 @@ This module is the whole public API, with `pfs.sql`; nothing else below it is im
 
 from pfs.blobs.staging import Stage, inline
 from pfs.branches import DEFAULT_BRANCH
+from pfs.bundle.load import verify_bundle
+from pfs.bundle.records import BundleSummary
 from pfs.config import INLINE_THRESHOLD, StoreConfig
 from pfs.errors import (
     AmbiguousRevision,
@@ -28,6 +30,7 @@ from pfs.errors import (
     NoSuchTag,
     NoSuchTransaction,
     NoSuchUpload,
+    NoSuchWebhook,
     PartTooSmall,
     ProtectedBranch,
     RepoExists,
@@ -41,6 +44,7 @@ from pfs.errors import (
     TryAgain,
 )
 from pfs.fsck import Problem, Report
+from pfs.gc import Collected
 from pfs.model import (
     Branch,
     Change,
@@ -56,11 +60,13 @@ from pfs.model import (
     Entry,
     Extent,
     Guard,
+    Keep,
     Listing,
     Logged,
     Merge,
     Merged,
     Part,
+    Position,
     Protection,
     Put,
     Repo,
@@ -71,9 +77,12 @@ from pfs.model import (
     Tag,
     TransactionInfo,
     TransactionState,
+    Undelivered,
     Upload,
     VersionListing,
     View,
+    Webhook,
+    WebhookState,
     canonical_json,
     to_datetime,
 )
@@ -89,9 +98,11 @@ __all__ = [
     "BadRecord",
     "Branch",
     "BranchExists",
+    "BundleSummary",
     "CallerError",
     "Change",
     "Chosen",
+    "Collected",
     "Commit",
     "CommitId",
     "Committed",
@@ -114,6 +125,7 @@ __all__ = [
     "Inline",
     "InvalidName",
     "InvalidRevision",
+    "Keep",
     "Listing",
     "Logged",
     "Merge",
@@ -128,8 +140,10 @@ __all__ = [
     "NoSuchTag",
     "NoSuchTransaction",
     "NoSuchUpload",
+    "NoSuchWebhook",
     "Part",
     "PartTooSmall",
+    "Position",
     "Problem",
     "ProtectedBranch",
     "Protection",
@@ -158,9 +172,12 @@ __all__ = [
     "TransactionInfo",
     "TransactionState",
     "TryAgain",
+    "Undelivered",
     "Upload",
     "VersionListing",
     "View",
+    "Webhook",
+    "WebhookState",
     "canonical_json",
     "format_revision",
     "inline",
@@ -168,4 +185,5 @@ __all__ = [
     "open_store",
     "parse_revision",
     "to_datetime",
+    "verify_bundle",
 ]

@@ -8,11 +8,13 @@ that the branch held before stays reachable by id.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from pfs import history, transactions
-from pfs.commits.transaction import Head, Transaction, make_repo, new_uid, now_us
+from pfs.commits.transaction import Head, Transaction, make_repo, new_uid, now_us, storable
 from pfs.errors import BranchExists, HeadMoved, NoSuchBranch, NoSuchRepo, NoSuchTag, RepoExists, TagExists
-from pfs.meta import protections, refs, tags
+from pfs.meta import protections, refs, tags, webhooks
+from pfs.meta.database import Connection
 from pfs.meta.settings import set_branch_setting
 from pfs.model import Branch, Commit, CommitId, Repo, Tag
 
@@ -44,6 +46,10 @@ def resolved(tx: Transaction, branch: Branch, rev: str) -> Commit:
 BranchGuard = Callable[[Branch | None, Sequence[Branch]], None]
 """A caller's precondition of a new branch: see `pfs.store.Store.create_branch`."""
 
+RepoGuard = Callable[[Sequence[Branch]], None]
+"""A caller's precondition of what concerns a whole repo: called inside the transaction with all of its branches;
+raises a StoreError to refuse."""
+
 
 def create_branch(
     tx: Transaction,
@@ -68,17 +74,16 @@ def create_branch(
         _check_free(tx, known, name)
         root = refs.root_timeline(tx.conn, repo_id)
         timeline_id = refs.insert_timeline(tx.conn, uid=new_uid(), repo_id=repo_id, parent_id=root.id, fork_seq=0)
-    made = _insert(tx, project, repo_id, name, label, timeline_id, 0)
-    for setting, value in settings.items():
-        set_branch_setting(tx.conn, made.id, setting, value)
-    return made
+    return _insert(tx, project, repo_id, name, label, timeline_id, 0, settings)
 
 
-def fork_branch(tx: Transaction, source: Branch, rev: str, name: str, label: str) -> Branch:
+def fork_branch(
+    tx: Transaction, source: Branch, rev: str, name: str, label: str, settings: Mapping[str, str]
+) -> Branch:
     _check_free(tx, refs.repo_by_id(tx.conn, source.repo_id), name)
     start = resolved(tx, source, rev)
     timeline_id = _fork(tx, source.repo_id, start)
-    return _insert(tx, source.project, source.repo_id, name, label, timeline_id, start.seq)
+    return _insert(tx, source.project, source.repo_id, name, label, timeline_id, start.seq, settings)
 
 
 def move_branch(tx: Transaction, head: Head, to: Commit) -> Branch:
@@ -109,36 +114,62 @@ def delete_branch(tx: Transaction, branch: Branch, expected_head: CommitId | Non
         refs.delete_repo(tx.conn, branch.repo_id, now)
 
 
-def restore_branch(tx: Transaction, project: str, repo: str, name: str) -> Branch:
+def restorable(
+    conn: Connection, project: str, repo: str, may: Callable[[Branch], bool]
+) -> Sequence[tuple[Branch, int]]:
+    """What of the repo's can be brought back by those who `may`, with when it was deleted, the latest first: of
+    each name the branch that was deleted last. Where there is a repo of the name now, only its own."""
+    known = refs.find_repo(conn, project, repo)
+    found: dict[str, tuple[Branch, int]] = {}
+    for branch, deleted_us in refs.deleted_branches(conn, project, repo):
+        if (known is None or branch.repo_id == known.id) and may(branch):
+            found.setdefault(branch.name, (branch, deleted_us))
+    return list(found.values())
+
+
+def restore_branch(tx: Transaction, project: str, repo: str, name: str, may: Callable[[Branch], bool]) -> Branch:
     """The branch of that name which was deleted last, as it was; with its repo, where that was deleted too."""
-    found = [branch for branch, _ in refs.deleted_branches(tx.conn, project, repo) if branch.name == name]
     known = refs.find_repo(tx.conn, project, repo)
     if known is not None:
         _check_free(tx, known, name)
-        found = [branch for branch in found if branch.repo_id == known.id]
-    if not found:
-        raise NoSuchBranch(repo, name)
-    refs.restore_branch(tx.conn, found[0])
-    refs.set_protected(tx.conn, found[0].id, protections.protecting(tx.conn, found[0].repo_id, name) is not None)
-    return tx.head(found[0].id).branch_now()
+    for branch, _ in restorable(tx.conn, project, repo, may):
+        if branch.name == name:
+            refs.restore_branch(tx.conn, branch)
+            refs.set_protected(tx.conn, branch.id, protections.protecting(tx.conn, branch.repo_id, name) is not None)
+            _tell_webhooks(tx, branch, anew=False)
+            return tx.head(branch.id).branch_now()
+    raise NoSuchBranch(repo, name)
 
 
-def rename_repo(tx: Transaction, project: str, repo: str, name: str, relabel: Callable[[Branch], str]) -> Repo:
+def rename_repo(
+    tx: Transaction,
+    project: str,
+    repo: str,
+    name: str,
+    relabel: Callable[[Branch], str],
+    guard: RepoGuard | None,
+) -> Repo:
     known = find_repo(tx, project, repo)
+    if guard is not None:
+        guard(refs.branches_of_repo(tx.conn, known.id))
     if name != repo and refs.find_repo(tx.conn, project, name) is not None:
         raise RepoExists(name)
+    deleted = [branch for branch, _ in refs.deleted_branches(tx.conn, project, repo) if branch.repo_id == known.id]
+    relabelled = (*refs.all_branches_of_repo(tx.conn, known.id), *deleted)
+    labels = {branch.id: relabel(replace(branch, repo=name)) for branch in relabelled}
     tx.flush()
     refs.rename_repo(tx.conn, known.id, name)
-    deleted = [branch for branch, _ in refs.deleted_branches(tx.conn, project, name) if branch.repo_id == known.id]
-    for branch in (*refs.all_branches_of_repo(tx.conn, known.id), *deleted):
-        refs.relabel_branch(tx.conn, branch.id, relabel(branch))
-        tx.forget(branch.id)
+    for branch_id, label in labels.items():
+        refs.relabel_branch(tx.conn, branch_id, label)
+        tx.forget(branch_id)
     return refs.repo_by_id(tx.conn, known.id)
 
 
-def delete_repo(tx: Transaction, project: str, repo: str) -> None:
+def delete_repo(tx: Transaction, project: str, repo: str, guard: RepoGuard | None) -> None:
     known = find_repo(tx, project, repo)
     doomed = refs.branches_of_repo(tx.conn, known.id)
+    if guard is not None:
+        guard(doomed)
     for branch in doomed:
         tx.unprotected(branch.id)
     transactions.abandon_all(tx, known.id)
@@ -160,7 +191,7 @@ def create_tag(
 ) -> Tag:
     expected(tx, branch, expected_head)
     _check_free(tx, refs.repo_by_id(tx.conn, branch.repo_id), name)
-    tag = Tag(name, resolved(tx, branch, rev).id, author, now_us(), message)
+    tag = Tag(name, resolved(tx, branch, rev).id, author, now_us(), storable(message))
     tags.insert_tag(tx.conn, branch.repo_id, tag)
     return tag
 
@@ -193,7 +224,14 @@ def _fork(tx: Transaction, repo_id: int, start: Commit) -> int:
 
 
 def _insert(
-    tx: Transaction, project: str, repo_id: int, name: str, label: str, timeline_id: int, head_seq: int
+    tx: Transaction,
+    project: str,
+    repo_id: int,
+    name: str,
+    label: str,
+    timeline_id: int,
+    head_seq: int,
+    settings: Mapping[str, str],
 ) -> Branch:
     branch_id = refs.insert_branch(
         tx.conn,
@@ -206,6 +244,18 @@ def _insert(
         created_us=now_us(),
         protected=protections.protecting(tx.conn, repo_id, name) is not None,
     )
+    for setting, value in settings.items():
+        set_branch_setting(tx.conn, branch_id, setting, value)
     branch = refs.branch_by_id(tx.conn, branch_id)
     assert branch is not None
+    _tell_webhooks(tx, branch, anew=True)
     return branch
+
+
+def _tell_webhooks(tx: Transaction, branch: Branch, *, anew: bool) -> None:
+    """Those that the branch concerns are told of what is behind its present head, unless (and not `anew`) they go on
+    where they were."""
+    for webhook in webhooks.webhooks_of_repo(tx.conn, branch.repo_id):
+        is_known = not anew and webhooks.find_cursor(tx.conn, webhook.id, branch.id) is not None
+        if webhook.concerns(branch.name) and not is_known:
+            webhooks.start(tx.conn, webhook.id, branch.id, tx.head(branch.id).commit_id)

@@ -14,6 +14,7 @@
     │   ├── TransactionConflict    a key that it touched has moved on its target; it stays open
     │   ├── ProtectedBranch    a branch that takes merges only
     │   ├── NoSuchProtection
+    │   ├── NoSuchWebhook
     │   ├── HistoryIsImmutable a change to what has been committed
     │   ├── HeadMoved          the head is not the one that the caller expected
     │   ├── Conflicted         a merge, cherry-pick or revert that both sides contradict
@@ -77,9 +78,9 @@ class NoSuchTag(CallerError):
 
 
 class RepoExists(CallerError):
-    def __init__(self, repo: str) -> None:
+    def __init__(self, repo: str, reason: str | None = None) -> None:
         self.repo = repo
-        super().__init__(f"there already is a repo {repo!r}")
+        super().__init__(reason or f"there already is a repo {repo!r}")
 
 
 class BranchExists(CallerError):
@@ -136,6 +137,12 @@ class PartTooSmall(CallerError):
     def __init__(self, number: int, size: int, minimum: int) -> None:
         self.number, self.size, self.minimum = number, size, minimum
         super().__init__(f"part {number} has {size} bytes, below the minimum of {minimum}")
+
+
+class NoSuchWebhook(CallerError):
+    def __init__(self, webhook_id: str) -> None:
+        self.webhook_id = webhook_id
+        super().__init__(f"there is no webhook {webhook_id!r}")
 
 
 class HistoryIsImmutable(CallerError):

@@ -18,6 +18,8 @@ BATCH = 1_000
 
 def copy_batch(tx: Transaction, timelines: Timelines, timeline_id: int, after: bytes | None) -> bytes | None:
     """Copies up to BATCH inherited keys behind `after`; the last one's key, None when done."""
+    if not refs.has_timeline(tx.conn, timeline_id):
+        return None  # it was collected meanwhile
     line = timelines.get(tx.conn, timeline_id)
     if line.parent_id is None or line.flat:
         return None

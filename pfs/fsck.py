@@ -20,6 +20,7 @@ from pfs.manifest import decode_extents, decode_manifest
 from pfs.meta import commits, contents, entries, protections, refs, tags, transactions, uploads
 from pfs.meta.database import Connection
 from pfs.meta.refs import Timeline
+from pfs.meta.repairs import stray_parts, stray_uploads
 from pfs.meta.settings import stray_settings
 from pfs.model import BLOB, MANIFEST, OBJECT, Commit, CommitId, Digest, Entry, Extent, Repo
 from pfs.timelines import Timelines
@@ -30,8 +31,8 @@ _READ_SIZE = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`kind`: chain, head, tag, protection, transaction, interval, copy, settings, blob, manifest. `subject` names the
-    record, `detail` says what is wrong."""
+    """`kind`: chain, head, tag, protection, transaction, interval, copy, settings, upload, blob, manifest, bundle.
+    `subject` names the record, `detail` says what is wrong, or what was done about it."""
 
     kind: str
     subject: str
@@ -50,6 +51,7 @@ class Report:
     manifests: int = 0
     bytes_read: int = 0
     problems: list[Problem] = field(default_factory=list)
+    repairs: list[Problem] = field(default_factory=list)
 
     def found(self, kind: str, subject: str, detail: str) -> None:
         self.problems.append(Problem(kind, subject, detail))
@@ -61,6 +63,7 @@ def check(conn: Connection, blobs: BlobStore, *, verify_data: bool) -> Report:
         report.repos += 1
         _check_repo(conn, repo, report)
     _check_settings(conn, report)
+    _check_uploads(conn, report)
     _check_contents(conn, blobs, report, verify_data)
     return report
 
@@ -233,6 +236,13 @@ def _check_settings(conn: Connection, report: Report) -> None:
         report.found("settings", repr(key), f"commit {commit.hex()}, whose version they are of, did not write it")
 
 
+def _check_uploads(conn: Connection, report: Report) -> None:
+    for upload in stray_uploads(conn):
+        report.found("upload", upload, "its branch is not there")
+    for upload in stray_parts(conn):
+        report.found("upload", upload, "it is not there, but parts of it are")
+
+
 def _check_contents(conn: Connection, blobs: BlobStore, report: Report, verify_data: bool) -> None:
     after = 0
     while page := contents.blobs_after(conn, after, _BATCH):
@@ -256,6 +266,11 @@ def _check_blob(blobs: BlobStore, digest: Digest, data: bytes | None, report: Re
         return
     if verify_data and _digest_of(blobs, digest, data, report) != digest:
         report.found("blob", digest.hex(), "its bytes are not what its name says")
+
+
+def digest_of(blobs: BlobStore, digest: Digest) -> bytes:
+    """Of the bytes that the blob store holds under a name, as far as they can be read."""
+    return _digest_of(blobs, digest, None, Report())
 
 
 def _digest_of(blobs: BlobStore, digest: Digest, data: bytes | None, report: Report) -> bytes:

@@ -1,7 +1,8 @@
 """Pages of keys and of versions: prefix, delimiter, continuation.
 
 A page is read as one ordered scan over the view's levels. Behind each common prefix the scan seeks
-past everything below it, so that a page costs O(its rows and prefixes), not O(keys).
+past everything below it, so that a page costs O(its rows and prefixes), not O(keys). A page of chosen
+entries (`Keep`) also costs all that it passes by.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from operator import attrgetter
 
 from pfs.meta import entries
 from pfs.meta.database import Connection
-from pfs.model import MARKER, CommitId, Entry, Level, Listing, VersionListing, View
+from pfs.model import MARKER, CommitId, Entry, Keep, Level, Listing, VersionListing, View
 from pfs.timelines import Timelines
 
 _SMALL_BATCH, _LARGE_BATCH = 32, 128
@@ -26,17 +27,21 @@ def successor(prefix: bytes) -> bytes:
     return prefix[:-1] + bytes((prefix[-1] + 1,))  # UTF-8 has no byte 0xff
 
 
-def list_keys(conn: Connection, view: View, prefix: str, delimiter: str, after: str, limit: int) -> Listing:
+def list_keys(
+    conn: Connection, view: View, prefix: str, delimiter: str, after: str, limit: int, keep: Keep | None = None
+) -> Listing:
     """Up to `limit` entries and common prefixes behind `after` (a key or a prefix of an earlier page)."""
     if limit == 0:
         return Listing((), (), None)
     first = _first(prefix, delimiter, after)
     end = successor(prefix.encode()) if prefix else None
-    levels = [_keys_of(conn, level, end) for level in view.levels]
+    levels = [_keys_of(conn, level, end, keep is not None) for level in view.levels]
     scan = _Scan(levels, (first, None), limit + 1, folds=bool(delimiter))
     fold = _Folded(prefix, delimiter)
     found: list[Entry] = []
     for entry in scan.visible():
+        if keep is not None and not keep(entry):
+            continue
         folded = fold.prefix_of(entry.key)
         if len(found) + len(fold.prefixes) == limit:
             return Listing(found, fold.prefixes, fold.last)
@@ -72,11 +77,12 @@ def list_versions(
     delimiter: str,
     after: tuple[str, int | None],
     limit: int,
+    keep: Keep | None = None,
 ) -> VersionListing:
     """Up to `limit` versions and common prefixes: by key, newest first.
 
     `after` is (key, seq): what follows that version of the key; with None as seq what follows the
-    key, or the common prefix, altogether.
+    key, or the common prefix, altogether. The latest version is so also where it is not chosen.
     """
     if limit == 0:
         return VersionListing((), (), None)
@@ -85,18 +91,22 @@ def list_versions(
     if after_seq is not None and after_key.startswith(prefix):
         start = (after_key.encode(), after_seq)
     end = successor(prefix.encode()) if prefix else None
-    levels = [_versions_of(conn, level, above, end) for level, above in _version_levels(conn, timelines, view)]
+    told = keep is not None
+    levels = [_versions_of(conn, level, above, end, told) for level, above in _version_levels(conn, timelines, view)]
     scan = _Scan(levels, start, limit + 1, folds=bool(delimiter))
     fold = _Folded(prefix, delimiter)
     found: list[tuple[Entry, bool]] = []
     newest = after_key if after_seq is not None else None
     for entry in scan.all():
+        is_latest, newest = entry.key != newest, entry.key
+        if keep is not None and not keep(entry):
+            continue
         folded = fold.prefix_of(entry.key)
         if len(found) + len(fold.prefixes) == limit:
             return VersionListing(found, fold.prefixes, _last(found, fold))
         if folded is None:
-            found.append((entry, entry.key != newest))
-            newest = fold.last = entry.key
+            found.append((entry, is_latest))
+            fold.last = entry.key
         else:
             fold.add(folded)
             scan.pass_over(folded)
@@ -143,22 +153,22 @@ _Position = tuple[bytes, int | None]
 _Fetch = Callable[[bytes, int | None, int], Sequence[Entry]]
 
 
-def _keys_of(conn: Connection, level: Level, end: bytes | None) -> _Fetch:
+def _keys_of(conn: Connection, level: Level, end: bytes | None, told: bool = False) -> _Fetch:
     def fetch(key: bytes, before: int | None, size: int) -> Sequence[Entry]:
         first = key if before is None else key + b"\0"
-        return entries.page(conn, level, first, end, size)
+        return entries.page(conn, level, first, end, size, told=told)
 
     return fetch
 
 
-def _versions_of(conn: Connection, level: Level, above: int, end: bytes | None) -> _Fetch:
+def _versions_of(conn: Connection, level: Level, above: int, end: bytes | None, told: bool) -> _Fetch:
     def fetch(key: bytes, before: int | None, size: int) -> Sequence[Entry]:
         if before is None:
-            return entries.versions(conn, level, above, key, end, size)
+            return entries.versions(conn, level, above, key, end, size, told=told)
         upto = Level(level.timeline_id, min(level.seq, before - 1))
-        rest = list(entries.versions_of_key(conn, upto, above, key, size))
+        rest = list(entries.versions_of_key(conn, upto, above, key, size, told=told))
         if len(rest) < size:
-            rest += entries.versions(conn, level, above, key + b"\0", end, size - len(rest))
+            rest += entries.versions(conn, level, above, key + b"\0", end, size - len(rest), told=told)
         return rest
 
     return fetch

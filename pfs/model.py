@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, NewType
 
@@ -75,6 +76,10 @@ class Branch:
     protected: bool = False
     transaction_id: str | None = None
     settings: Mapping[str, str] = field(default_factory=lambda: NO_SETTINGS, compare=False)
+
+
+Position = tuple[int, int]
+"""Where a head is: its branch's timeline, and its seq. Equal positions of a branch are one and the same head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +164,20 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Bytes that an entry can hold. `pending` are bytes, or a manifest's, that the
-    entry's own transaction is to store."""
+    """Bytes that an entry can hold. `pending` are bytes, or a manifest's, that the entry's own transaction is
+    to store; `staged` ones have just been put into the blob store. A content that is neither refers to what
+    is recorded already."""
 
     size: int
     digest: Digest
     etag: str
     layout: int = BLOB
     pending: bytes | None = None
+    staged: bool = field(default=False, compare=False)
+
+    @property
+    def is_reference(self) -> bool:
+        return self.pending is None and not self.staged
 
 
 class Entry(NamedTuple):
@@ -175,7 +186,8 @@ class Entry(NamedTuple):
     `etag` is `<64 hex>-<parts>`. `attrs` and `checksums` are canonical JSON of the
     caller's making ("" for none); the store keeps and hashes them, and reads neither.
     `settings` lie beside the history (see `Store.set_entry_setting`): they are the version's own wherever
-    it shows, a fork included, and are told by `Store.entry` and `Store.read`; a listing leaves them out.
+    it shows, a fork included, and are told by `Store.entry` and `Store.read`; a listing leaves them out, unless
+    it is one of chosen entries (`Keep`).
 
     A tuple, since a page of a listing makes a thousand of them.
     """
@@ -205,6 +217,11 @@ class Entry(NamedTuple):
 Guard = Callable[[Entry | None], None]
 """A caller's precondition: called inside the transaction with the entry that is live for the
 key (None: absent or deleted); raises a StoreError (a `GuardRefused`, say) to refuse the change."""
+
+
+Keep = Callable[[Entry], bool]
+"""A caller's choice of what a listing shows: asked of each entry, settings and all; what it does not choose is left out
+as if it were not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,3 +403,43 @@ class RepoSummary:
     commits: int
     objects: int
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Who is to be told of commits on the branches whose names match the glob pattern `branches`. `author` is the
+    caller's text. The secret signs what is sent."""
+
+    id: str
+    repo_id: int
+    branches: str
+    url: str
+    secret: str = field(repr=False)
+    author: str
+    created_us: int
+
+    def concerns(self, branch: str) -> bool:
+        return fnmatchcase(branch, self.branches)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookState:
+    """`pending`: commits of all its branches that are still to be delivered. `last_error`: by branch, of those whose
+    last attempt failed, or that had to pass a commit over; "" for none."""
+
+    webhook: Webhook
+    pending: int
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """What a webhook is to be told next of a branch. `last` is the commit that it was told of last; `attempts` have
+    been made at `next`, which is None where there is nothing behind `last`. `head` is the branch's."""
+
+    webhook: Webhook
+    branch: Branch
+    last: CommitId
+    attempts: int
+    next: Logged | None
+    head: CommitId

@@ -15,6 +15,7 @@ from pfs.commits.transaction import Transaction, now_us
 from pfs.errors import NoSuchPart, NoSuchUpload, PartTooSmall
 from pfs.manifest import compose, decode_extents, encode_extents
 from pfs.meta import uploads
+from pfs.meta.contents import absolve
 from pfs.meta.database import Connection
 from pfs.model import Commit, Content, Digest, Entry, Extent, Guard, Part, Put, Upload
 
@@ -85,6 +86,11 @@ def put_part(
     if extents is None:
         tx.store_content(content)
         extents = (Extent(content.digest, 0, content.size),) if content.size else ()
+    else:
+        for extent in extents:
+            tx.check_recorded(extent.digest)
+        for extent in extents:
+            absolve(tx.conn, extent.digest)
     part = Part(number, content.size, content.digest, tuple(extents), checksum, now_us())
     uploads.put_part(
         tx.conn,

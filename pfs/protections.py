@@ -19,19 +19,20 @@ def protect(tx: Transaction, repo: Repo, pattern: str, author: str) -> Protectio
             return known
     made = Protection(pattern, author, now_us())
     protections.insert_protection(tx.conn, repo.id, made)
-    _apply(tx, repo)
+    mark_branches(tx, repo.id)
     return made
 
 
 def unprotect(tx: Transaction, repo: Repo, pattern: str) -> None:
     if not protections.delete_protection(tx.conn, repo.id, pattern):
         raise NoSuchProtection(repo.name, pattern)
-    _apply(tx, repo)
+    mark_branches(tx, repo.id)
 
 
-def _apply(tx: Transaction, repo: Repo) -> None:
-    patterns = protections.protections_of_repo(tx.conn, repo.id)
-    for branch in refs.branches_of_repo(tx.conn, repo.id):
+def mark_branches(tx: Transaction, repo_id: int) -> None:
+    """Has each of the repo's branches know whether it is protected."""
+    patterns = protections.protections_of_repo(tx.conn, repo_id)
+    for branch in refs.branches_of_repo(tx.conn, repo_id):
         protected = protections.matching(patterns, branch.name) is not None
         if protected != branch.protected:
             tx.forget(branch.id)

@@ -8,27 +8,46 @@ write is on disk (see `pfs.commits.group`); `.result()` waits for it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from blake3 import blake3
 from sqlalchemy.engine import URL
 
-from pfs import branches, flatten, history, listing, log, merge, multipart, protections, transactions
+from pfs import (
+    branches,
+    feed,
+    flatten,
+    gc,
+    history,
+    leases,
+    listing,
+    log,
+    merge,
+    multipart,
+    protections,
+    transactions,
+    webhooks,
+)
 from pfs.blobs.base import BlobStore
 from pfs.blobs.local import LocalBlobs
 from pfs.blobs.memory import MemoryBlobs
 from pfs.blobs.remote import RemoteBlobs
 from pfs.blobs.staging import Stage, etag
-from pfs.branches import BranchGuard
+from pfs.branches import BranchGuard, RepoGuard
+from pfs.bundle.export import export
+from pfs.bundle.load import load
+from pfs.bundle.records import BundleSummary
 from pfs.commits.group import Committer, Observer
 from pfs.commits.transaction import Transaction, now_us
 from pfs.config import StoreConfig
 from pfs.diff import diff
 from pfs.errors import (
+    HeadMoved,
     MissingBlob,
     NoSuchBranch,
     NoSuchKey,
@@ -41,13 +60,14 @@ from pfs.errors import (
 from pfs.fsck import Report, check
 from pfs.manifest import cut, decode_manifest, encode_extents
 from pfs.meta import contents, entries, refs, uploads
-from pfs.meta.commits import count_commits
-from pfs.meta.database import Connection, Database
+from pfs.meta.commits import count_commits, timelines_with_commit
+from pfs.meta.database import Connection, Database, translated_errors
 from pfs.meta.migrate import upgrade
 from pfs.meta.protections import protections_of_repo
 from pfs.meta.settings import branch_setting, set_branch_setting, set_entry_setting
 from pfs.meta.tags import count_tags, find_tag, tags_of_repo
 from pfs.meta.transactions import find_transaction, open_transactions
+from pfs.meta.webhooks import due, webhooks_of_repo
 from pfs.model import (
     BLOB,
     Branch,
@@ -60,25 +80,36 @@ from pfs.model import (
     Digest,
     Entry,
     Extent,
+    Keep,
     Listing,
     Logged,
     Merge,
     Merged,
     Part,
+    Position,
     Protection,
     Repo,
     RepoSummary,
     Strategy,
     Tag,
     TransactionInfo,
+    Undelivered,
     Upload,
     VersionListing,
     View,
+    Webhook,
+    WebhookState,
 )
 from pfs.names import check_name, check_pattern, is_transaction_id, key_bytes
+from pfs.repair import repair
+from pfs.revision import parse_revision
 from pfs.timelines import Timelines
 
 _log = logging.getLogger(__name__)
+
+
+def _anyone(_: Branch) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,13 +234,16 @@ class Store:
             )
         )
 
-    def fork_branch(self, source: Branch, rev: str, name: str, *, label: str) -> Future[Branch]:
-        """A branch of the same repo whose head is `rev`, seen from `source`: one row, at any size.
+    def fork_branch(
+        self, source: Branch, rev: str, name: str, *, label: str, settings: Mapping[str, str] | None = None
+    ) -> Future[Branch]:
+        """A branch of the same repo whose head is `rev`, seen from `source`: one row, at any size. `settings` are
+        what it begins with; none are inherited.
 
         Raises InvalidName; the future BranchExists, TagExists and what `resolve` raises.
         """
         check_name("branch", name)
-        future = self._committer.submit(lambda tx: branches.fork_branch(tx, source, rev, name, label))
+        future = self._committer.submit(lambda tx: branches.fork_branch(tx, source, rev, name, label, settings or {}))
         future.add_done_callback(self._flatten_if_deep)
         return future
 
@@ -230,17 +264,29 @@ class Store:
         """
         return self._committer.submit(lambda tx: branches.delete_branch(tx, branch, expected_head))
 
-    def deleted_branches(self, project: str, repo: str) -> Sequence[tuple[Branch, int]]:
-        """Branches that can be brought back, each with when it was deleted, the latest first."""
-        with self._database.connection() as conn:
-            return refs.deleted_branches(conn, project, repo)
+    def deleted_branches(
+        self, project: str, repo: str, *, may: Callable[[Branch], bool] = _anyone
+    ) -> Sequence[tuple[Branch, int]]:
+        """Branches that `restore_branch` would bring back for those who `may`, each with when it was deleted, the
+        latest first. Where the repo itself was deleted, those of the deleted ones of its name."""
+        with self._database.snapshot() as conn:
+            return branches.restorable(conn, project, repo, may)
 
-    def restore_branch(self, project: str, repo: str, name: str) -> Future[Branch]:
+    def restore_branch(
+        self, project: str, repo: str, name: str, *, may: Callable[[Branch], bool] = _anyone
+    ) -> Future[Branch]:
         """Brings back the branch of that name that was deleted last, and its repo where that went with it.
 
-        The future: NoSuchBranch, BranchExists, TagExists.
+        `may`, called inside the transaction, tells which branches count at all. The future: NoSuchBranch,
+        BranchExists, TagExists.
         """
-        return self._committer.submit(lambda tx: branches.restore_branch(tx, project, repo, name))
+        return self._committer.submit(lambda tx: branches.restore_branch(tx, project, repo, name, may))
+
+    def heads(self, of: Sequence[Branch]) -> Sequence[Logged]:
+        """The branches' head commits, as they were when the branches were read: two point reads each."""
+        with self._database.snapshot() as conn:
+            commits = [history.head_commit(conn, self._timelines, branch) for branch in of]
+            return [Logged(commit, log.parents(conn, self._timelines, commit)) for commit in commits]
 
     # ------------------------------------------------------------ repos
 
@@ -277,16 +323,27 @@ class Store:
                 size_bytes=size,
             )
 
-    def rename_repo(self, project: str, repo: str, name: str, *, relabel: Callable[[Branch], str]) -> Future[Repo]:
-        """Gives the repo another name; `relabel` is called in the writer's thread with each branch, already
-        renamed, for its new label. Raises InvalidName; the future NoSuchRepo, RepoExists."""
-        check_name("repo", name)
-        return self._committer.submit(lambda tx: branches.rename_repo(tx, project, repo, name, relabel))
+    def rename_repo(
+        self,
+        project: str,
+        repo: str,
+        name: str,
+        *,
+        relabel: Callable[[Branch], str],
+        guard: RepoGuard | None = None,
+    ) -> Future[Repo]:
+        """Gives the repo another name; `relabel` is called in the writer's thread with each branch, deleted ones
+        too and already renamed, for its new label. It may raise a StoreError, as `guard` may.
 
-    def delete_repo(self, project: str, repo: str) -> Future[None]:
+        Raises InvalidName; the future NoSuchRepo, RepoExists.
+        """
+        check_name("repo", name)
+        return self._committer.submit(lambda tx: branches.rename_repo(tx, project, repo, name, relabel, guard))
+
+    def delete_repo(self, project: str, repo: str, *, guard: RepoGuard | None = None) -> Future[None]:
         """Hides the repo with all its branches, which `restore_branch` brings back, and abandons its open
         transactions. The future: NoSuchRepo, ProtectedBranch where any of the branches is protected."""
-        return self._committer.submit(lambda tx: branches.delete_repo(tx, project, repo))
+        return self._committer.submit(lambda tx: branches.delete_repo(tx, project, repo, guard))
 
     def protections(self, repo: Repo) -> Sequence[Protection]:
         """By pattern."""
@@ -303,6 +360,34 @@ class Store:
         """Raises InvalidName; the future NoSuchProtection."""
         check_pattern(pattern)
         return self._committer.submit(lambda tx: protections.unprotect(tx, repo, pattern))
+
+    def export_repo(self, project: str, repo: str, file: BinaryIO) -> BundleSummary:
+        """Writes the repo with all its history as a bundle (see `pfs.bundle`): one consistent state, whatever is
+        written meanwhile. Blocks. The same state gives the same bytes in any store.
+
+        Raises NoSuchRepo, MissingBlob, BadRecord, and what `file` raises: then what was written is no bundle.
+        """
+        with translated_errors(), self._database.snapshot() as conn:
+            known = refs.find_repo(conn, project, repo)
+            if known is None:
+                raise NoSuchRepo(repo)
+            return export(conn, self._blobs, known, file)
+
+    def import_repo(
+        self, file: BinaryIO, project: str, name: str | None = None, *, relabel: Callable[[Branch], str]
+    ) -> BundleSummary:
+        """Makes the repo that a bundle holds, with all its ids, under its own or another name. Blocks; other writers
+        go on meanwhile. The repo appears in one step at the end: durable when this returns. `relabel` is called in the
+        writer's thread with each branch, already renamed, for its label (it has its old one).
+
+        Raises RepoExists before much is read, also where the same repo is there under another name; InvalidName;
+        BadRecord for whatever is no sound bundle; StoreBusy where a later import of the same repo took over.
+        """
+        with translated_errors():
+            loaded = load(file, project, name, relabel, writes=self._committer, stage=self.stage)
+        for branch in self.repo_branches(self.repo(project, loaded.repo)):
+            self._flatten_soon(branch)
+        return loaded
 
     # ------------------------------------------------------------ tags
 
@@ -365,6 +450,20 @@ class Store:
         with self._database.connection() as conn:
             return history.resolve(conn, self._timelines, _refreshed(conn, branch), rev)
 
+    def repos_with_commit(self, project: str, rev: str) -> Sequence[Repo]:
+        """The project's repos that have a commit which `rev` names by its id or a prefix of 8 digits or more, once
+        per such commit, up to ten: for telling why a revision names nothing in another repo."""
+        prefix = parse_revision(rev).id_prefix
+        if prefix is None or len(prefix) < _TELLING_PREFIX:
+            return ()
+        with self._database.snapshot() as conn:
+            found = [self._timelines.get(conn, line) for line in timelines_with_commit(conn, prefix, _TOLD_REPOS)]
+            return [
+                repo
+                for repo in (refs.repo_by_id(conn, line.repo_id) for line in found)
+                if repo.project == project and refs.find_repo(conn, project, repo.name) == repo
+            ]
+
     def leads_to(self, branch: Branch, commit: Commit) -> bool:
         """Whether the commit is the branch's head or one that it was made upon, by first parents."""
         with self._database.connection() as conn:
@@ -391,6 +490,24 @@ class Store:
             start = history.resolve(conn, self._timelines, branch, rev)
             behind = None if after is None else history.commit_by_id(conn, branch.repo_id, after)
             return log.log(conn, self._timelines, start, key=raw, all_parents=all_parents, after=behind, limit=limit)
+
+    def commits_since(self, branch: Branch, since: str | None, limit: int = 100) -> Sequence[Logged]:
+        """A page of the branch's commits along first parents behind revision `since`, the oldest first.
+
+        None: behind the root commit, which changed nothing. Where `since` is not on that line (any more: the branch
+        may have been reset or fast-forwarded), those behind the newest first-parent ancestor that both have.
+        Raises as `at` does.
+        """
+        with self._database.snapshot() as conn:
+            branch = _refreshed(conn, branch)
+            seen = None if since is None else history.resolve(conn, self._timelines, branch, since)
+            head = history.head_commit(conn, self._timelines, branch)
+            return feed.commits_behind(conn, self._timelines, head, seen, limit)
+
+    def positions(self, branch_ids: Collection[int]) -> Mapping[int, Position | None]:
+        """Where the heads of these branches are now, None for one that was deleted: a seek each, to tell a change."""
+        with self._database.connection() as conn:
+            return {branch_id: refs.head_of(conn, branch_id) for branch_id in branch_ids}
 
     def parents(self, commit: Commit) -> Sequence[CommitId]:
         """The first parent's id, then those of what the commit merged."""
@@ -443,10 +560,20 @@ class Store:
                     return self._present(conn, view, key, found[0]), found[1]
             return self._present(conn, view, key, None), None
 
-    def list(self, view: View, *, prefix: str = "", delimiter: str = "", after: str = "", limit: int = 1000) -> Listing:
-        """A page of keys in byte order; what lies behind a delimiter is folded into prefixes."""
+    def list(
+        self,
+        view: View,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: str = "",
+        limit: int = 1000,
+        keep: Keep | None = None,
+    ) -> Listing:
+        """A page of keys in byte order; what lies behind a delimiter is folded into prefixes. With `keep` as if there
+        were no other entries than those; a page then costs O(all that lie before its end)."""
         with self._database.snapshot() as conn:
-            return listing.list_keys(conn, view, prefix, delimiter, after, limit)
+            return listing.list_keys(conn, view, prefix, delimiter, after, limit, keep)
 
     def list_versions(
         self,
@@ -456,8 +583,10 @@ class Store:
         delimiter: str = "",
         after: tuple[str, str | None] = ("", None),
         limit: int = 1000,
+        keep: Keep | None = None,
     ) -> VersionListing:
-        """A page of all versions up to the view: by key, newest first, delete markers included.
+        """A page of all versions up to the view: by key, newest first, delete markers included; with `keep` of those
+        alone, which may all be older than a key's latest.
 
         `after` is (key, commit id). Raises NoSuchCommit where that id is none of the repo's.
         """
@@ -468,7 +597,7 @@ class Store:
             seq = None
             if commit_id is not None:
                 seq = history.commit_by_id(conn, view.branch.repo_id, CommitId(commit_id)).seq
-            return listing.list_versions(conn, self._timelines, view, prefix, delimiter, (key, seq), limit)
+            return listing.list_versions(conn, self._timelines, view, prefix, delimiter, (key, seq), limit, keep)
 
     def parts(self, content: Content) -> Sequence[Part]:
         """The parts that an object was completed from; none for one that was put whole."""
@@ -538,11 +667,14 @@ class Store:
         strategy: Strategy | None = None,
         fast_forward: bool = True,
         squash: bool = False,
+        expected_head: CommitId | None = None,
     ) -> Merge:
-        """What `merge` would do, conflicts and all; changes nothing. Raises as `at` does."""
+        """What `merge` would do, conflicts and all; changes nothing. Raises HeadMoved, and as `at` does."""
         with self._database.snapshot() as conn:
             branch = _refreshed(conn, branch)
             ours = history.head_commit(conn, self._timelines, branch)
+            if expected_head not in (None, ours.id):
+                raise HeadMoved(branch.name, ours.id)
             theirs = history.resolve(conn, self._timelines, branch, rev)
             return merge.plan_merge(
                 conn, self._timelines, ours, theirs, strategy=strategy, fast_forward=fast_forward, squash=squash
@@ -730,6 +862,47 @@ class Store:
 
         return self._committer.submit(operation)
 
+    # ------------------------------------------------------------ webhooks
+
+    def create_webhook(
+        self, project: str, repo: str, *, branches: str, url: str, secret: str, author: str
+    ) -> Future[Webhook]:
+        """Branches whose names match the glob pattern are told of from now on; later ones from where they begin.
+
+        The future: NoSuchRepo.
+        """
+        return self._committer.submit(
+            lambda tx: webhooks.create_webhook(tx, project, repo, branches, url, secret, author)
+        )
+
+    def delete_webhook(self, project: str, repo: str, webhook_id: str) -> Future[None]:
+        """The future: NoSuchRepo, NoSuchWebhook."""
+        return self._committer.submit(lambda tx: webhooks.delete_webhook(tx, project, repo, webhook_id))
+
+    def webhooks(self, repo: Repo) -> Sequence[WebhookState]:
+        """The oldest first."""
+        with self._database.snapshot() as conn:
+            return [webhooks.state(conn, self._timelines, found) for found in webhooks_of_repo(conn, repo.id)]
+
+    def due_deliveries(self, now_us: int) -> Sequence[tuple[str, int]]:
+        """Webhook's and branch's ids where there may be something to deliver at this time."""
+        with self._database.connection() as conn:
+            return due(conn, now_us)
+
+    def undelivered(self, webhook_id: str, branch_id: int) -> Undelivered | None:
+        """What the webhook is to be told next of the branch. None where one of them is gone."""
+        with self._database.snapshot() as conn:
+            return webhooks.undelivered(conn, self._timelines, webhook_id, branch_id)
+
+    def delivered(self, found: Undelivered, commit_id: CommitId, *, error: str = "") -> Future[bool]:
+        """The webhook has been told of all up to this commit. False where somebody else has done more meanwhile, or
+        the webhook is gone."""
+        return self._committer.submit(lambda tx: webhooks.advance(tx, found, commit_id, error))
+
+    def delivery_failed(self, found: Undelivered, *, next_us: int, error: str) -> Future[bool]:
+        """One attempt more; not due again before `next_us`. False as for `delivered`."""
+        return self._committer.submit(lambda tx: webhooks.retry(tx, found, next_us, error))
+
     # ------------------------------------------------------------ multipart uploads
 
     def create_upload(self, branch: Branch, key: str, attrs: str, author: str) -> Future[Upload]:
@@ -793,10 +966,43 @@ class Store:
 
     # ------------------------------------------------------------ upkeep
 
+    def collect_garbage(
+        self, *, dry_run: bool = False, now_us: int | None = None, should_stop: Callable[[], bool] = lambda: False
+    ) -> gc.Collected:
+        """Removes what nobody needs any more (see `pfs.gc`), while others read and write; `now_us` in place of
+        the clock. Blocks, for long; `should_stop` is asked often, and what was done then stays done.
+
+        Raises StoreBusy where another process is at it. With `dry_run` it says what would go and changes nothing.
+        """
+        config = self._config
+        periods = gc.Periods(config.retention_s, config.upload_expiry_s, config.gc_grace_s)
+        deadlines = gc.deadlines(periods, now_us)
+        collector = gc.Collector(self._database, self._committer.submit, self._blobs, deadlines, should_stop)
+        return collector.rehearse() if dry_run else collector.run()
+
+    def lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Takes or renews a lease over all processes; False while another holder has it. Blocks."""
+        return self._committer.submit(lambda tx: leases.lease(tx, name, holder, seconds)).result()
+
+    def release(self, name: str, holder: str) -> None:
+        """Gives a lease back, if it still is the holder's. Blocks."""
+        self._committer.submit(lambda tx: leases.release(tx, name, holder)).result()
+
     def fsck(self, *, verify_data: bool = False) -> Report:
         """Re-verifies everything; see `pfs.fsck`."""
         with self._database.snapshot() as conn:
             return check(conn, self._blobs, verify_data=verify_data)
+
+    def repair(self, *, verify_data: bool = False) -> Report:
+        """Mends what can be derived from what is whole (see `pfs.repair`): what was done, and what is still wrong."""
+        before = self.fsck(verify_data=verify_data)
+        done = repair(self._committer.submit, self._blobs, before.problems)
+        if not done:
+            return before
+        self._timelines.forget()
+        after = self.fsck(verify_data=verify_data)
+        after.repairs.extend(done)
+        return after
 
     def needs_flattening(self, branch: Branch) -> bool:
         """Whether reads of the branch walk more forks than `flatten_depth`."""
@@ -820,7 +1026,10 @@ class Store:
         if done.cancelled() or done.exception() is not None:
             return
         made = done.result()
-        branch = made if isinstance(made, Branch) else made.branch
+        self._flatten_soon(made if isinstance(made, Branch) else made.branch)
+
+    def _flatten_soon(self, branch: Branch) -> None:
+        """Queues what is to be done for a branch that is too deep."""
         try:
             if self.needs_flattening(branch):
                 with self._database.connection() as conn:
@@ -882,6 +1091,8 @@ class Store:
 
 
 _LAST_SEQ = 2**63 - 1
+_TELLING_PREFIX = 8  # of shorter ones some other repo has one by chance
+_TOLD_REPOS = 10
 
 
 def _refreshed(conn: Connection, branch: Branch) -> Branch:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pfs import history
-from pfs.commits.transaction import Head, Transaction, new_uid, without_nul
+from pfs.commits.transaction import Head, Transaction, new_uid, storable
 from pfs.diff import Tree, alike, change_to, changed_keys
 from pfs.errors import NoSuchBranch, NoSuchTransaction, TransactionConflict, TransactionEnded
 from pfs.meta import refs, transactions, uploads
@@ -63,7 +63,7 @@ def begin(
         target=head.branch.name,
         base=base.id,
         author=author,
-        message=without_nul(message),
+        message=storable(message),
         metadata=metadata,
         begun_us=now,
         expires_us=now + expires_in_s * 1_000_000,

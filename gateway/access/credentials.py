@@ -54,6 +54,16 @@ def root_credentials(data: Path, access_key: str | None = None, secret_key: str 
         raise CredentialsError(f"the root credentials in {path} cannot be kept or read: {error}") from error
 
 
+def kept_credentials(data: Path) -> Credentials | None:
+    """Those kept in `data`; None where there are none, or none for this user to read. Raises CredentialsError."""
+    try:
+        return _read(data / FILE_NAME)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    except OSError as error:
+        raise CredentialsError(f"the root credentials in {data / FILE_NAME} cannot be read: {error}") from error
+
+
 def _generate() -> Credentials:
     access_key = "CARET" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(15))
     secret_key = "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(40))

@@ -341,9 +341,22 @@ class Directory:
 
     # ------------------------------------------------------------ sessions
 
-    def begin_session(self, project: str, user: str, rights: Rights, duration_s: int) -> NewSession:
-        """Temporary credentials with these rights; to ask for proof is the caller's affair. Raises Illegal where
-        they are not all the user's, or where the project's sessions do not last so long."""
+    def begin_session(
+        self,
+        project: str,
+        user: str,
+        rights: Rights,
+        duration_s: int,
+        *,
+        assumed: str = "",
+        proven: bool = True,
+        until_us: int | None = None,
+    ) -> NewSession:
+        """Temporary credentials with these rights, for no longer than `until_us`.
+
+        To ask for proof is the caller's affair: `proven` says whether a second factor was given. Raises Illegal where
+        the rights are not all the user's, or where the project's sessions do not last so long.
+        """
         now_us = self._now_us()
         access_key, secret, token = new_access_key("CARETTMP"), new_secret_key(), secrets.token_urlsafe(48)
         with self.database.transaction() as conn:
@@ -353,9 +366,12 @@ class Directory:
             longest_s = projects.project_by_id(conn, project_id).policy.max_session_s
             if not 0 < duration_s <= longest_s:
                 raise Illegal(f"a session of this project lasts {longest_s} s at most")
-            session = Session(access_key, user, project, rights, now_us, now_us + duration_s * 1_000_000)
+            end_us = now_us + duration_s * 1_000_000
+            end_us = end_us if until_us is None else min(end_us, until_us)
+            session = Session(access_key, user, project, rights, now_us, end_us, assumed=assumed)
             sealed, digest = self._vault.seal(secret, access_key), token_digest(token)
-            keys.insert_session(conn, session, Held(user_id, project_id, sealed, None, None, digest))
+            held = Held(user_id, project_id, sealed, None, None, digest, proven=int(proven))
+            keys.insert_session(conn, session, held)
         return NewSession(session, secret, token)
 
     def sessions(self, *, user: str = "", project: str = "") -> Sequence[Session]:

@@ -90,10 +90,16 @@ class Statement:
             and all(condition.holds(asking.values) for condition in self.conditions)
         )
 
+    def names(self, caller: Principal, action: str) -> bool:
+        """Whether it is about this caller and action, with whatever resource and under whatever condition."""
+        return self._covers_action(action) and self.principals.include(caller)
+
     def _covers(self, action: str, resources: Collection[str]) -> bool:
-        is_action = any(glob.matches(action.lower()) for glob in self.actions)
         is_resource = any(glob.matches(resource) for glob in self.resources for resource in resources)
-        return is_action is not self.not_actions and is_resource is not self.not_resources
+        return self._covers_action(action) and is_resource is not self.not_resources
+
+    def _covers_action(self, action: str) -> bool:
+        return any(glob.matches(action.lower()) for glob in self.actions) is not self.not_actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,14 @@ class Document:
             if statement.effect is Verdict.ALLOW and statement.applies(asking, asking.action):
                 return Verdict.ALLOW
         return Verdict.SILENT
+
+    def ever_allows(self, caller: Principal, actions: Collection[str]) -> bool:
+        """Whether one of the actions may be allowed to the caller, depending on what it is done to."""
+        return any(
+            statement.effect is Verdict.ALLOW and statement.names(caller, action)
+            for statement in self.statements
+            for action in actions
+        )
 
     def check_is_for(self, names: Collection[str]) -> None:
         """MalformedPolicy where a resource can not be of the bucket that has these names: it would be in vain."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.access.directory import Directory, token_digest
 from gateway.access.model import OPEN, ProjectPolicy
-from gateway.access.principals import Accounts, Principal
+from gateway.access.principals import ANONYMOUS, DEFAULT_PROJECT, Accounts, Principal
 from gateway.access.rights import Right, parse_rights
 
 FRESH_S = 1.0
@@ -24,13 +24,16 @@ _MOST = 10_000  # keys, known or not: a flood of guesses takes no more memory th
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What an access key is good for. A session's has the digest of the token that must come with it, and an end."""
+    """What an access key is good for. A session's has the digest of the token that must come with it, and an end;
+    it may be `is_proven` by a second factor, and have `assumed` a role (`role/session-name`)."""
 
     secret: str = field(repr=False)
     principal: Principal
     policy: ProjectPolicy = OPEN
     digest: bytes | None = None
     expires_us: int | None = None
+    is_proven: bool = False
+    assumed: str = ""
 
     @property
     def is_session(self) -> bool:
@@ -50,6 +53,7 @@ class Keyring:
     def __init__(self, accounts: Accounts, directory: Directory, clock: Callable[[], float] = time.monotonic) -> None:
         self._accounts, self._directory, self._clock = accounts, directory, clock
         self._known: dict[str, Credential | None] = {}
+        self._anonymous: Principal | None = None
         self._generation, self._looked_at = -1, -FRESH_S
 
     def find(self, access_key: str) -> Credential | None:
@@ -68,6 +72,15 @@ class Keyring:
         found = self.find(self._directory.web_tokens.session_of(token))
         return found if found is not None and found.is_session else None
 
+    def anonymous(self) -> Principal:
+        """Whoever has not signed, who asks in the default project: nothing is open to him where that is one of two
+        factors."""
+        self._refresh()
+        if self._anonymous is None:
+            policy = self._directory.project(DEFAULT_PROJECT).policy
+            self._anonymous = replace(ANONYMOUS, is_confined=policy.requires_session)
+        return self._anonymous
+
     def _refresh(self) -> None:
         now = self._clock()
         if now - self._looked_at >= FRESH_S:
@@ -76,6 +89,7 @@ class Keyring:
             if generation != self._generation:
                 self._generation = generation
                 self._known.clear()
+                self._anonymous = None
 
     def _look_up(self, access_key: str) -> Credential | None:
         secret = self._accounts.secret_for(access_key)
@@ -97,5 +111,8 @@ class Keyring:
             rights=rights,
             user=user.name,
             session=access_key if held.digest is not None else "",
+            export_buckets=project.policy.export_buckets,
         )
-        return Credential(sealed, principal, project.policy, held.digest, held.expires_us)
+        return Credential(
+            sealed, principal, project.policy, held.digest, held.expires_us, bool(held.proven), held.assumed
+        )

@@ -17,7 +17,8 @@ _K, _A, _S, _U, _P = access_keys.c, api_keys.c, sessions.c, users.c, projects.c
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An access key's or a session's row. A session has a token digest, rights and an expiry."""
+    """An access key's or a session's row. A session has a token digest, rights and an expiry, and may be `proven` by
+    a second factor."""
 
     user_id: int
     project_id: int
@@ -27,6 +28,8 @@ class Held:
     digest: bytes | None = None
     granted: str | None = None
     expires_us: int | None = None
+    assumed: str = ""
+    proven: int = 0
 
 
 _KEY = Statement(
@@ -35,7 +38,10 @@ _KEY = Statement(
     .where(_K.access_key == bindparam("access_key"))
 )
 _SESSION = Statement(
-    select(_S.user_id, _S.project_id, _S.secret, _S.ended_us, _U.disabled_us, _S.digest, _S.granted, _S.expires_us)
+    select(
+        *(_S.user_id, _S.project_id, _S.secret, _S.ended_us, _U.disabled_us),
+        *(_S.digest, _S.granted, _S.expires_us, _S.assumed, _S.proven),
+    )
     .join_from(sessions, users, _U.id == _S.user_id)
     .where(_S.access_key == bindparam("access_key"))
 )
@@ -60,6 +66,8 @@ _INSERT_SESSION = Statement(
                 "user_id",
                 "project_id",
                 "granted",
+                "assumed",
+                "proven",
                 "secret",
                 "created_us",
                 "expires_us",
@@ -102,7 +110,7 @@ _KEYS = _listed(
     .order_by(_K.created_us, _K.access_key)
 )
 _SESSIONS = _listed(
-    select(_S.access_key, _U.name, _P.name, _S.granted, _S.created_us, _S.expires_us, _S.ended_us)
+    select(_S.access_key, _U.name, _P.name, _S.granted, _S.created_us, _S.expires_us, _S.ended_us, _S.assumed)
     .join_from(sessions, users, _U.id == _S.user_id)
     .join(projects, _P.id == _S.project_id)
     .where(_S.expires_us > bindparam("now"), _S.ended_us.is_(null()))
@@ -147,7 +155,7 @@ def delete_key(conn: Connection, access_key: str) -> bool:
 
 
 def insert_session(conn: Connection, session: Session, held: Held) -> None:
-    """`held` has its secret, sealed, and the token's digest."""
+    """`held` has its secret, sealed, the token's digest, and whether a second factor was given."""
     conn.run(
         _INSERT_SESSION,
         access_key=session.access_key,
@@ -155,6 +163,8 @@ def insert_session(conn: Connection, session: Session, held: Held) -> None:
         user_id=held.user_id,
         project_id=held.project_id,
         granted=format_rights(session.rights),
+        assumed=session.assumed,
+        proven=held.proven,
         secret=held.secret,
         created_us=session.created_us,
         expires_us=session.expires_us,
@@ -164,7 +174,7 @@ def insert_session(conn: Connection, session: Session, held: Held) -> None:
 def sessions_of(conn: Connection, user: str, project: str, now_us: int) -> Sequence[Session]:
     """Those in force, of this user and in this project; "" for any."""
     rows = conn.all(_SESSIONS, user=user, project=project, now=now_us)
-    return [Session(key, name, at, parse_rights(granted), *times) for key, name, at, granted, *times in rows]
+    return [Session(key, name, at, parse_rights(granted), *rest) for key, name, at, granted, *rest in rows]
 
 
 def end_session(conn: Connection, access_key: str, now_us: int) -> bool:

@@ -97,7 +97,7 @@ class NewApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Temporary credentials, without secret and token."""
+    """Temporary credentials, without secret and token. `assumed`: `role/session-name` where a role was assumed."""
 
     access_key: str
     user: str
@@ -106,6 +106,7 @@ class Session:
     created_us: int
     expires_us: int
     ended_us: int | None = None
+    assumed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,8 @@ api_keys = Table(
     Index("api_keys_user", "user_id"),
 )
 
-# Temporary credentials. `granted`: the rights, separated by commas. `digest`: the token's BLAKE3.
+# Temporary credentials. `granted`: the rights, separated by commas. `assumed`: the role and the session's name, as ARNs
+# have them; "" where no role was assumed. `proven`: by a second factor. `digest`: the token's BLAKE3.
 sessions = Table(
     "sessions",
     metadata,
@@ -112,6 +113,8 @@ sessions = Table(
     Column("user_id", _Id, nullable=False),
     Column("project_id", _Id, nullable=False),
     Column("granted", Text, nullable=False),
+    Column("assumed", Text, nullable=False),
+    Column("proven", SmallInteger, nullable=False),
     Column("secret", LargeBinary, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger, nullable=False),

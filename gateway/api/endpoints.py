@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -24,7 +24,8 @@ _FIELD = re.compile(r"\{(\w+)\}")
 @dataclass(frozen=True)
 class Endpoint:
     """`answer` None: 204 without a body. `streams`: server-sent events whose data is the answer.
-    `errors`: codes beyond those that any endpoint may refuse with."""
+    `errors`: codes beyond those that any endpoint may refuse with. `headers`: fields of the Input that come from the
+    request's headers of these names, and from nowhere else."""
 
     name: str
     method: Method
@@ -35,6 +36,7 @@ class Endpoint:
     status: int = 200
     errors: tuple[str, ...] = ()
     streams: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def path_fields(self) -> tuple[str, ...]:
@@ -193,7 +195,7 @@ _TABLE = (
         "The commits that led to a revision, newest first.",
         model.Log,
         model.Commits,
-        errors=_REV,
+        errors=(*_REV, "InvalidName"),
     ),
     Endpoint(
         "show",
@@ -221,7 +223,7 @@ _TABLE = (
         "All about a key at a revision. Its content is S3's to serve.",
         model.StatObject,
         model.ObjectDetail,
-        errors=(*_REV, "NoSuchKey"),
+        errors=(*_REV, "InvalidName", "NoSuchKey"),
     ),
     # ------------------------------------------------------------ merges
     Endpoint(
@@ -349,6 +351,7 @@ _TABLE = (
         model.Commit,
         errors=_REV,
         streams=True,
+        headers={"last_event_id": "Last-Event-ID"},
     ),
     Endpoint(
         "list_webhooks",

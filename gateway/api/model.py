@@ -459,7 +459,8 @@ class Feed(Input, frozen=True, kw_only=True):
 
 
 class FeedPage(Answer, frozen=True, kw_only=True):
-    """`next` is the `since` of the next page, also where there is nothing yet. `bucket` shows the newest of them."""
+    """`next` is the `since` of the next page, also where there is nothing yet. `bucket` shows `next` as a whole tree;
+    it is empty where the names of branch and repo are too long for one."""
 
     commits: list[Commit]
     next: CommitId
@@ -467,16 +468,22 @@ class FeedPage(Answer, frozen=True, kw_only=True):
 
 
 class FollowFeed(Input, frozen=True, kw_only=True):
-    """The same as server-sent events that do not end: `id:` is the commit's, `data:` the Commit. A header
-    Last-Event-ID takes the place of `since`; without either only new commits are sent."""
+    """The same as server-sent events `commit`, as they are made: `id:` is the commit's, `data:` the Commit. A header
+    Last-Event-ID takes the place of `since`; without either only new commits are sent.
+
+    An event `end`, with a code and a message, tells that there is nothing more to wait for: the branch was deleted,
+    say. A stream that ends without one may be taken up again.
+    """
 
     repo: RepoName
     branch: BranchName
     since: Rev | None = None
+    last_event_id: Rev | None = None
 
 
 class Webhook(Answer, frozen=True, kw_only=True):
-    """`branches` is a glob pattern of names. The secret is told when it is made, and never again."""
+    """`branches` is a glob pattern of names. The secret is told when it is made, and never again. `pending` counts
+    commits that are still to be delivered; `last_error` tells of branches whose last attempt failed."""
 
     id: str
     branches: str

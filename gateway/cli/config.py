@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from gateway.cli.calling import Command
 from gateway.cli.settings import setting_options, settings_from
 from gateway.config import SETTINGS, printable, settings_table
 
 
-@click.command("config")
+@click.command("config", cls=Command, example="caret config")
 @click.option("--markdown", is_flag=True, help="Print the table of all settings instead, as in the documentation.")
 @setting_options()
 def config_command(markdown: bool, **options: Any) -> None:

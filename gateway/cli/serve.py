@@ -15,13 +15,14 @@ import pfs
 from gateway.access.credentials import Credentials, CredentialsError, root_credentials
 from gateway.access.vault import VaultError
 from gateway.app import prepare
+from gateway.cli.calling import Command
 from gateway.cli.exits import FOUND_WRONG, CannotStart
 from gateway.cli.settings import setting_options, settings_from
 from gateway.config import Config, ConfigError
 from gateway.supervisor import StartError, Supervisor, WorkersFailed, bind, log_to_stderr
 
 
-@click.command("serve")
+@click.command("serve", cls=Command, example="caret serve --data ./data")
 @setting_options()
 def serve_command(**options: Any) -> None:
     """Serve S3 until SIGTERM or Ctrl-C.

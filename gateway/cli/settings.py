@@ -15,6 +15,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 # Where a store is: what commands need that open one without serving it.
 STORE_SETTINGS = ("data", "database_url", "blob_url")
+# And how long it keeps what is nobody's.
+KEEPING_SETTINGS = ("retention_s", "upload_expiry_s", "gc_grace_s")
 
 
 def setting_options(names: Collection[str] | None = None) -> Callable[[Command], Command]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gateway.handlers.attributes import ACL
+from gateway.handlers.authorise import entry_at
 from gateway.handlers.context import Context
 from gateway.handlers.locate import branch_of, writable_branch
-from gateway.handlers.objects import entry_at
 from gateway.handlers.ownership import bucket_owner, owner_in
 from gateway.s3 import operations as op
 from gateway.s3.acl import format_acl, parse_acl_document

@@ -8,7 +8,8 @@ and outside of the history, a version and a branch have settings:
 
     tags       {key: value}, canonical JSON; no tags, no setting
     acl        what `format_acl` writes; private, no setting
-    owner      {"id": …, "display_name": …}; of a version: its writer, no setting where that is the branch's owner
+    owner      {"id": …, "display_name": …}; of a version: its writer, who is the branch's owner
+               where there is no setting
     cors       of a branch: the CORSConfiguration, as `render_cors` writes it
     policy     of a branch: the policy document, as it was sent
 """

@@ -6,81 +6,169 @@ asks again when it does: the version that is read is also the one whose ACL deci
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 
 from gateway.access.condition_keys import condition_values
 from gateway.access.documents import parse_document
-from gateway.access.policy import DELETE_KEY, BucketFacts, ObjectFacts, Question, Stage, is_master, may, needs_of
+from gateway.access.policy import (
+    DELETE_KEY,
+    BucketFacts,
+    ObjectFacts,
+    Question,
+    Reach,
+    Stage,
+    is_master,
+    may_ever,
+    may_of_no_bucket,
+    needs_of,
+    reach,
+)
+from gateway.access.rights import Right
 from gateway.handlers.attributes import ACL, POLICY, TAGS, load_tags
 from gateway.handlers.context import Context
-from gateway.handlers.locate import head_of
-from gateway.handlers.ownership import bucket_names, bucket_owner, owner_in
+from gateway.handlers.faults import translate
+from gateway.handlers.locate import denied, head_of, view_of
+from gateway.handlers.ownership import bucket_names, bucket_owner, owner_in, writer_in
+from gateway.s3.acl import HEADER as ACL_HEADER
 from gateway.s3.acl import parse_acl
 from gateway.s3.bucket import parse_bucket
-from gateway.s3.errors import AccessDenied
-from gateway.s3.operations import Owner
-from pfs import Branch, Entry, View
+from gateway.s3.errors import AccessDenied, MethodNotAllowed, NoSuchKey, S3Error
+from gateway.s3.parse_params import version_id
+from pfs import Branch, Entry, NoSuchUpload, StoreError, Upload, View
+from pfs import NoSuchKey as KeyIsAbsent
 
 _EXPECTED_OWNER = "x-amz-expected-bucket-owner"
 _EXPECTED_SOURCE_OWNER = "x-amz-source-expected-bucket-owner"
 _OF_NO_BUCKET = frozenset({"ListBuckets", "CreateBucket"})
+# Operations with a body that is read before the handler runs: what they are about is looked at even before that.
+_CHANGES_OBJECT = frozenset({"PutObjectAcl", "PutObjectTagging"})
+_COMPLETES_UPLOAD = frozenset({"CompleteMultipartUpload"})
+# What the headers of these ask for besides, by S3's action.
+_WRITES = frozenset({"PutObject", "PostObject", "CopyObject", "CreateMultipartUpload"})
+_ALSO = {"x-amz-tagging": "s3:PutObjectTagging", ACL_HEADER: "s3:PutObjectAcl"}
 
 
 async def authorise(ctx: Context) -> None:
     """AccessDenied unless the caller may, or unless that is for the handler to find out; NoSuchBucket comes first."""
     name = ctx.request.bucket
     if name is None or ctx.operation in _OF_NO_BUCKET:
-        if ctx.caller.is_anonymous:
-            raise denied(ctx)
+        if not may_of_no_bucket(ctx.caller, ctx.operation) or not _may_create_so(ctx):
+            raise denied(ctx.caller)
         return
     branch = await head_of(ctx, name)
     _check_expected(ctx, branch, _EXPECTED_OWNER)
     if _is_settled(ctx, branch):
         return
     stage = needs_of(ctx.operation).stage
+    question = _question(ctx, branch, ctx.operation, ctx.request.key, _names_revision(ctx, name))
     if stage is Stage.AT_ONCE or (stage is Stage.KEYS and POLICY not in branch.settings):
-        is_version = bool(ctx.request.params.get("versionId")) or parse_bucket(name).is_snapshot
-        if not _may(ctx, branch, ctx.operation, ctx.request.key, is_version):
-            raise denied(ctx)
+        if reach(question) is Reach.NOTHING:
+            raise denied(ctx.caller)
+    elif not may_ever(question):
+        raise denied(ctx.caller)
+    elif ctx.operation in _CHANGES_OBJECT:
+        await entry_at(ctx, "PUT", name, ctx.request.key or "", version_id(ctx.request))
+    elif ctx.operation in _COMPLETES_UPLOAD:
+        await permitted_upload(ctx, branch, ctx.request.key or "", ctx.request.param("uploadId") or "", completed=True)
 
 
 def permit_object(ctx: Context, view: View, entry: Entry, operation: str | None = None) -> None:
     """AccessDenied unless the caller may do it, or `operation`, to this version of an object, seen in `view`."""
     if _is_settled(ctx, view.branch):
         return
-    thing = ObjectFacts(owner_in(entry.settings, view.branch).id, parse_acl(entry.settings.get(ACL, "")))
+    thing = ObjectFacts(
+        owner_in(entry.settings, view.branch).id, parse_acl(entry.settings.get(ACL, "")), writer_in(entry.settings)
+    )
     tags = load_tags(entry.settings.get(TAGS))
-    if not _may(ctx, view.branch, operation or ctx.operation, entry.key, view.commit is not None, thing, tags):
-        raise denied(ctx)
+    question = _question(ctx, view.branch, operation or ctx.operation, entry.key, view.commit is not None, thing, tags)
+    if reach(question) is Reach.NOTHING:
+        raise denied(ctx.caller)
 
 
-def permit_upload(ctx: Context, branch: Branch, key: str, initiator: Owner) -> None:
-    """AccessDenied unless the caller may do it to an upload that `initiator` began."""
-    if not _is_settled(ctx, branch) and not _may(ctx, branch, ctx.operation, key, thing=ObjectFacts(initiator.id)):
-        raise denied(ctx)
+async def entry_at(ctx: Context, method: str, bucket: str, key: str, version_id: str | None) -> Entry:
+    """What the key holds at the revision, or at the head, for whoever may do to it what is asked. Raises `absent`."""
+    try:
+        view = await view_of(ctx, bucket, version_id)
+        try:
+            entry = await ctx.read(ctx.store.entry, view, key)
+        except KeyIsAbsent as exc:
+            raise absent(exc, view, version_id, method) from exc
+        permit_object(ctx, view, entry)
+        return entry
+    except (S3Error, StoreError):
+        await permit_knowing(ctx, bucket)
+        raise
+
+
+def absent(exc: KeyIsAbsent, view: View, version_id: str | None, method: str = "GET") -> S3Error:
+    """What an absent key is answered with: 405 for the very version that is its delete marker, else 404."""
+    if version_id is None or exc.marker is None:
+        return translate(exc)
+    if view.commit is not None and exc.marker.commit_id == view.commit.id:
+        headers = {"x-amz-delete-marker": "true", "x-amz-version-id": exc.marker.commit_id, "Allow": "DELETE"}
+        return MethodNotAllowed(fields={"Method": method, "ResourceType": "DeleteMarker"}, headers=headers)
+    return NoSuchKey(fields={"Key": exc.key})
+
+
+async def permitted_upload(
+    ctx: Context, branch: Branch, key: str, upload_id: str, *, completed: bool = False
+) -> Upload:
+    """An upload that is open, or (where asked) completed, for whoever may do to it what is asked. To others it is as
+    one that is not there: NoSuchUpload for those who may have uploads here themselves, else AccessDenied."""
+    missing = NoSuchUpload(upload_id)
+    try:
+        upload = await ctx.read(ctx.store.upload, branch, key, upload_id, completed=completed)
+        settings = settings_of_upload(upload)
+        thing = ObjectFacts(owner_in(settings, branch).id, writer_id=writer_in(settings))
+    except NoSuchUpload:
+        upload, thing = None, ObjectFacts(bucket_owner(branch).id)
+    if _is_settled(ctx, branch) or reach(_question(ctx, branch, ctx.operation, key, False, thing)) is not Reach.NOTHING:
+        if upload is None:
+            raise missing
+        return upload
+    if reach(_question(ctx, branch, "CreateMultipartUpload", key)) is not Reach.NOTHING:
+        raise missing
+    raise denied(ctx.caller)
+
+
+def settings_of_upload(upload: Upload) -> Mapping[str, str]:
+    """What the object that it becomes is to have, its owner among them."""
+    settings: Mapping[str, str] = json.loads(upload.attrs).get("settings", {})
+    return settings
 
 
 def may_delete(ctx: Context, branch: Branch, key: str, *, is_version: bool) -> bool:
     """Whether the caller may delete this key, one of several."""
-    return _is_settled(ctx, branch) or _may(ctx, branch, DELETE_KEY, key, is_version)
+    if _is_settled(ctx, branch):
+        return True
+    return reach(_question(ctx, branch, DELETE_KEY, key, is_version)) is not Reach.NOTHING
 
 
 async def permit_knowing(ctx: Context, bucket: str) -> None:
-    """AccessDenied unless the caller may learn what is in the bucket, and so what is not."""
+    """AccessDenied unless the caller may learn of all that is in the bucket, and so of what is not."""
     branch = await head_of(ctx, bucket)
-    if not _is_settled(ctx, branch) and not _may(ctx, branch, "ListObjects", None, parse_bucket(bucket).is_snapshot):
-        raise denied(ctx)
+    if _is_settled(ctx, branch):
+        return
+    if reach(_question(ctx, branch, "ListObjects", None, parse_bucket(bucket).is_snapshot)) is not Reach.ALL:
+        raise denied(ctx.caller)
+
+
+def shown_to(ctx: Context, branch: Branch) -> Callable[[Mapping[str, str]], bool] | None:
+    """Which versions, or uploads, a listing shows to the caller, by their settings; None for all that there are."""
+    caller = ctx.caller
+    if Right.IMPORT not in caller.rights or _is_settled(ctx, branch):
+        return None
+    name = ctx.request.bucket
+    assert name is not None
+    if reach(_question(ctx, branch, ctx.operation, None, _names_revision(ctx, name))) is Reach.ALL:
+        return None
+    return lambda settings: writer_in(settings) == caller.id
 
 
 def check_source_owner(ctx: Context, branch: Branch) -> None:
     """AccessDenied where the request expects the source of a copy to be somebody else's."""
     _check_expected(ctx, branch, _EXPECTED_SOURCE_OWNER)
-
-
-def denied(ctx: Context) -> AccessDenied:
-    if ctx.caller.is_anonymous:
-        return AccessDenied("Access Denied: the request is not signed, and this is not open to all users.")
-    return AccessDenied()
 
 
 def _is_settled(ctx: Context, branch: Branch) -> bool:
@@ -94,7 +182,33 @@ def _check_expected(ctx: Context, branch: Branch, header: str) -> None:
         raise AccessDenied()
 
 
-def _may(
+def _may_create_so(ctx: Context) -> bool:
+    """Whether a bucket may begin with what the request gives it: an ACL is for those whom it will belong to."""
+    caller = ctx.caller
+    return caller.is_admin or Right.MEMBER in caller.rights or not _opens(ctx)
+
+
+def _opens(ctx: Context) -> bool:
+    """Whether the request sets another ACL than a private one."""
+    return ctx.request.headers.get(ACL_HEADER) not in (None, "", "private")
+
+
+def _also(ctx: Context) -> tuple[str, ...]:
+    """What the request does besides its operation, by S3's actions."""
+    if ctx.operation not in _WRITES:
+        return ()
+    return tuple(
+        action
+        for header, action in _ALSO.items()
+        if ctx.request.headers.get(header) and (header != ACL_HEADER or _opens(ctx))
+    )
+
+
+def _names_revision(ctx: Context, bucket: str) -> bool:
+    return bool(ctx.request.params.get("versionId")) or parse_bucket(bucket).is_snapshot
+
+
+def _question(
     ctx: Context,
     branch: Branch,
     operation: str,
@@ -102,9 +216,10 @@ def _may(
     is_version: bool = False,
     thing: ObjectFacts | None = None,
     tags: Mapping[str, str] | None = None,
-) -> bool:
+) -> Question:
     values = condition_values(ctx.request, ctx.caller, tags) if POLICY in branch.settings else {}
-    return may(Question(ctx.caller, operation, _facts(branch), key, is_version, thing, values))
+    also = _also(ctx) if operation == ctx.operation else ()
+    return Question(ctx.caller, operation, _facts(branch), key, is_version, thing, values, also)
 
 
 def _facts(branch: Branch) -> BucketFacts:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gateway.access.policy import is_master
+from gateway.access.policy import is_master, may_be_told
+from gateway.access.rights import Right
 from gateway.handlers.attributes import settings_of
 from gateway.handlers.context import Context
 from gateway.handlers.faults import Refused
 from gateway.handlers.locate import branch_of, writable_branch
-from gateway.handlers.ownership import bucket_owner
+from gateway.handlers.ownership import bucket_names, bucket_owner
 from gateway.handlers.tokens import decode_token, encode_token
 from gateway.s3 import operations as op
 from gateway.s3.bucket import check_new_bucket
@@ -27,10 +28,10 @@ _ALL = 10_000
 
 
 async def list_buckets(ctx: Context, request: op.ListBucketsInput) -> op.ListBucketsOutput:
-    """The caller's own buckets; the administrator's are all of the project."""
+    """The buckets that the caller may be told of: all of the project's, his own, those to export from."""
     limit = request.max_buckets if request.max_buckets is not None else _ALL
     after = decode_token(request.continuation_token) if request.continuation_token else ""
-    found = await _own(ctx, request.prefix, after, limit + 1)
+    found = await _told(ctx, request.prefix, after, limit + 1)
     page = found[:limit]
     token = encode_token(page[-1].label) if len(found) > limit and page else None
     return op.ListBucketsOutput(
@@ -41,12 +42,12 @@ async def list_buckets(ctx: Context, request: op.ListBucketsInput) -> op.ListBuc
     )
 
 
-async def _own(ctx: Context, prefix: str, after: str, limit: int) -> list[Branch]:
-    """The first `limit` of the caller's branches behind `after`."""
+async def _told(ctx: Context, prefix: str, after: str, limit: int) -> list[Branch]:
+    """The first `limit` of such branches behind `after`."""
     found: list[Branch] = []
     while True:
         page = await ctx.read(ctx.store.branches, ctx.caller.project, prefix=prefix, after=after, limit=_ALL)
-        found += [branch for branch in page if is_master(ctx.caller, bucket_owner(branch).id)]
+        found += [branch for branch in page if may_be_told(ctx.caller, bucket_owner(branch).id, bucket_names(branch))]
         if len(page) < _ALL or len(found) >= limit:
             return found[:limit]
         after = page[-1].label
@@ -77,10 +78,15 @@ async def create_bucket(ctx: Context, request: op.CreateBucketInput) -> op.Creat
 def _guard(ctx: Context) -> Callable[[Branch | None, Sequence[Branch]], None]:
     """Keeps others out of a repo: all of its branches see one history."""
 
+    def is_own(branch: Branch) -> bool:
+        owner = bucket_owner(branch).id
+        made_it = Right.IMPORT in ctx.caller.rights and ctx.caller.id == owner  # which lets him do no more than this
+        return made_it or is_master(ctx.caller, owner)
+
     def guard(existing: Branch | None, branches: Sequence[Branch]) -> None:
-        if existing is not None and not is_master(ctx.caller, bucket_owner(existing).id):
+        if existing is not None and not is_own(existing):
             raise Refused(BucketAlreadyExists())
-        if not any(is_master(ctx.caller, bucket_owner(branch).id) for branch in branches):
+        if not any(is_own(branch) for branch in branches):
             raise Refused(AccessDenied("Access Denied: the repo is somebody else's."))
 
     return guard

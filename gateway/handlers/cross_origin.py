@@ -9,7 +9,7 @@ from gateway.handlers.context import Context
 from gateway.handlers.locate import branch_of, writable_branch
 from gateway.s3 import operations as op
 from gateway.s3.cors import VARY, CorsRule, match, parse_cors
-from gateway.s3.errors import AccessForbidden, InvalidBucketName, NoSuchBucket, NoSuchCORSConfiguration
+from gateway.s3.errors import AccessDenied, AccessForbidden, InvalidBucketName, NoSuchBucket, NoSuchCORSConfiguration
 from gateway.s3.request import Request
 
 
@@ -31,7 +31,10 @@ async def delete_bucket_cors(ctx: Context, request: op.BucketInput) -> op.Empty:
 
 
 async def preflight(ctx: Context, request: op.PreflightInput) -> op.PreflightOutput:
-    configuration = await _configuration(ctx, request.bucket)
+    try:
+        configuration = await _configuration(ctx, request.bucket)
+    except AccessDenied:  # nobody has proven who asks: that there is no such bucket is not told
+        configuration = None
     fields = {"Method": request.method, "ResourceType": "BUCKET" if request.key is None else "OBJECT"}
     if configuration is None:
         raise AccessForbidden("CORSResponse: CORS is not enabled for this bucket.", fields=fields)
@@ -52,7 +55,7 @@ async def response_headers(ctx: Context, request: Request) -> list[tuple[str, st
         return []
     try:
         configuration = await _configuration(ctx, request.bucket)
-    except (NoSuchBucket, InvalidBucketName):
+    except (NoSuchBucket, InvalidBucketName, AccessDenied):
         return []
     if configuration is None:
         return []

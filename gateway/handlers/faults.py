@@ -60,6 +60,7 @@ _TABLE: dict[type[pfs.StoreError], Callable[[Any], s3.S3Error]] = {
     pfs.NoSuchCommit: lambda exc: s3.NoSuchVersion(fields={"VersionId": exc.rev}),
     pfs.NoSuchKey: _key,
     pfs.NoSuchUpload: lambda exc: s3.NoSuchUpload(fields={"UploadId": exc.upload_id}),
+    pfs.NoSuchWebhook: lambda exc: s3.InvalidArgument(str(exc)),
     pfs.NoSuchPart: lambda exc: s3.InvalidPart(fields={"PartNumber": str(exc.number)}),
     pfs.PartTooSmall: lambda exc: s3.EntityTooSmall(
         fields={

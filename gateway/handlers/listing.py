@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 
+from gateway.handlers.authorise import shown_to
 from gateway.handlers.context import Context
 from gateway.handlers.locate import view_of
 from gateway.handlers.ownership import bucket_owner
 from gateway.handlers.tokens import decode_token, encode_token
 from gateway.s3 import operations as op
 from gateway.s3.errors import InvalidArgument
-from pfs import Entry, NoSuchCommit, View, to_datetime
+from pfs import Entry, Keep, NoSuchCommit, View, to_datetime
 
 
 async def list_objects(ctx: Context, request: op.ListObjectsInput) -> op.ListObjectsOutput:
     """Both versions of the listing."""
     view = await view_of(ctx, request.bucket)
-    run = ctx.read if _is_short(view, request) else ctx.work
+    keep = _kept(ctx, view)
+    run = ctx.read if keep is None and _is_short(view, request) else ctx.work
     page = await run(
         ctx.store.list,
         view,
@@ -24,6 +26,7 @@ async def list_objects(ctx: Context, request: op.ListObjectsInput) -> op.ListObj
         delimiter=request.delimiter or "",
         after=_after(request),
         limit=request.max_keys,
+        keep=keep,
     )
     is_v2 = request.version == 2
     return op.ListObjectsOutput(
@@ -34,8 +37,19 @@ async def list_objects(ctx: Context, request: op.ListObjectsInput) -> op.ListObj
         is_truncated=page.last is not None,
         next_marker=page.last if not is_v2 and request.delimiter else None,
         next_continuation_token=encode_token(page.last) if is_v2 and page.last is not None else None,
-        owner=bucket_owner(view.branch) if not is_v2 or request.fetch_owner else None,
+        owner=_owner(ctx, view, keep) if not is_v2 or request.fetch_owner else None,
     )
+
+
+def _kept(ctx: Context, view: View) -> Keep | None:
+    """Which entries the caller is shown; None for all."""
+    is_shown = shown_to(ctx, view.branch)
+    return None if is_shown is None else lambda entry: is_shown(entry.settings)
+
+
+def _owner(ctx: Context, view: View, keep: Keep | None) -> op.Owner:
+    """Whom a listing shows as the owner of all that it has: the caller where it has nothing but what he wrote."""
+    return bucket_owner(view.branch) if keep is None else ctx.owner
 
 
 def _is_short(view: View, request: op.ListObjectsInput) -> bool:
@@ -72,6 +86,7 @@ async def list_object_versions(ctx: Context, request: op.ListObjectVersionsInput
             fields={"ArgumentName": "version-id-marker", "ArgumentValue": request.version_id_marker},
         )
     view = await view_of(ctx, request.bucket)
+    keep = _kept(ctx, view)
     try:
         page = await ctx.work(
             ctx.store.list_versions,
@@ -80,6 +95,7 @@ async def list_object_versions(ctx: Context, request: op.ListObjectVersionsInput
             delimiter=request.delimiter or "",
             after=(request.key_marker or "", request.version_id_marker or None),
             limit=request.max_keys,
+            keep=keep,
         )
     except (NoSuchCommit, ValueError) as exc:
         raise InvalidArgument(
@@ -92,7 +108,7 @@ async def list_object_versions(ctx: Context, request: op.ListObjectVersionsInput
         versions=tuple([_version(entry, is_latest) for entry, is_latest in page.versions]),
         common_prefixes=tuple(page.prefixes),
         is_truncated=page.last is not None,
-        owner=bucket_owner(view.branch),
+        owner=_owner(ctx, view, keep),
         next_key_marker=page.last[0] if page.last else None,
         next_version_id_marker=page.last[1] if page.last else None,
     )

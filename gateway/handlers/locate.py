@@ -1,8 +1,13 @@
-"""From a bucket's name (and a versionId) to a branch or a view of the store."""
+"""From a bucket's name (and a versionId) to a branch or a view of the store.
+
+Buckets are looked for in the caller's project: others' are not there. Whoever may not know what there is in his own
+(`access.policy.knows_names`) is answered AccessDenied wherever this says NoSuchBucket.
+"""
 
 from __future__ import annotations
 
-from gateway.access.policy import is_master
+from gateway.access.policy import is_master, knows_names
+from gateway.access.principals import Principal
 from gateway.handlers.context import Context
 from gateway.handlers.ownership import bucket_owner
 from gateway.s3.bucket import BucketName, parse_bucket
@@ -45,16 +50,16 @@ async def view_of(ctx: Context, bucket: str, version_id: str | None = None) -> V
     name = parse_bucket(bucket)
     branch = await _branch(ctx, name, bucket)
     if version_id is not None:
-        return await _at(ctx, branch, version_id)
+        return await view_at(ctx, branch, version_id)
     if name.rev is None:
         return await ctx.read(ctx.store.head, branch)
     try:
-        return await _at(ctx, branch, name.rev)
+        return await view_at(ctx, branch, name.rev)
     except NoSuchCommit as exc:
         raise NoSuchBucket(str(exc), fields={"BucketName": bucket}) from exc
 
 
-async def _at(ctx: Context, branch: Branch, rev: str) -> View:
+async def view_at(ctx: Context, branch: Branch, rev: str) -> View:
     """The view of a revision. Those whose bucket it is not see no further than its own past: other branches of
     the repo are other buckets, and ids of their commits are not told."""
     if is_master(ctx.caller, bucket_owner(branch).id):
@@ -69,6 +74,12 @@ async def _at(ctx: Context, branch: Branch, rev: str) -> View:
     return view
 
 
+def denied(caller: Principal) -> AccessDenied:
+    if caller.is_anonymous:
+        return AccessDenied("Access Denied: the request is not signed, and this is not open to all users.")
+    return AccessDenied()
+
+
 async def _branch(ctx: Context, name: BucketName, bucket: str) -> Branch:
     known = ctx.branches.get((name.repo, name.branch))
     if known is not None:
@@ -76,6 +87,8 @@ async def _branch(ctx: Context, name: BucketName, bucket: str) -> Branch:
     try:
         branch = await ctx.read(ctx.store.branch, ctx.caller.project, name.repo, name.branch)
     except (NoSuchRepo, NoSuchBranch) as exc:
+        if not knows_names(ctx.caller):
+            raise denied(ctx.caller) from exc
         raise NoSuchBucket(fields={"BucketName": bucket}) from exc
     ctx.branches[name.repo, name.branch] = branch
     return branch

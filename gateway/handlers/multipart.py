@@ -17,13 +17,13 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from gateway.handlers.attributes import FULL_OBJECT, dump_checksums, dump_headers, load_checksums, settings_of
-from gateway.handlers.authorise import permit_upload
+from gateway.handlers.authorise import permitted_upload, settings_of_upload, shown_to
 from gateway.handlers.content import checksum_of, md5_of
 from gateway.handlers.context import Context
 from gateway.handlers.faults import Refused
 from gateway.handlers.locate import branch_of, open_branch, writable_branch
 from gateway.handlers.objects import copy_source, resolve_range, write_guard
-from gateway.handlers.ownership import bucket_owner, new_owner, owner_in
+from gateway.handlers.ownership import new_owner, owner_in
 from gateway.s3 import operations as op
 from gateway.s3.checksums import combine, composite, multipart_type
 from gateway.s3.errors import BadDigest, InvalidPart, InvalidPartOrder, InvalidRange, InvalidRequest
@@ -34,7 +34,6 @@ from pfs import (
     Content,
     Entry,
     NoSuchPart,
-    NoSuchUpload,
     Part,
     Upload,
     canonical_json,
@@ -63,7 +62,7 @@ class _Plan:
     @classmethod
     def load(cls, upload: Upload) -> _Plan:
         document = json.loads(upload.attrs)
-        return cls(document["object"], document.get("settings", {}), document["algorithm"], document["type"])
+        return cls(document["object"], settings_of_upload(upload), document["algorithm"], document["type"])
 
 
 # ---------------------------------------------------------------- begin, upload, abort
@@ -83,7 +82,7 @@ async def create_multipart_upload(
 
 async def upload_part(ctx: Context, request: op.UploadPartInput) -> op.UploadPartOutput:
     branch = await open_branch(ctx, request.bucket)
-    upload = await ctx.read(ctx.store.upload, branch, request.key, request.upload_id)
+    upload = await permitted_upload(ctx, branch, request.key, request.upload_id)
     payload = request.payload
     planned = _Plan.load(upload).algorithm
     if planned is not None and payload.algorithm not in (None, planned):
@@ -101,7 +100,7 @@ async def upload_part(ctx: Context, request: op.UploadPartInput) -> op.UploadPar
 async def upload_part_copy(ctx: Context, request: op.UploadPartCopyInput) -> op.UploadPartCopyOutput:
     """A part that refers to a range of what is stored: no byte moves."""
     branch = await open_branch(ctx, request.bucket)
-    upload = await ctx.read(ctx.store.upload, branch, request.key, request.upload_id)
+    upload = await permitted_upload(ctx, branch, request.key, request.upload_id)
     source = await copy_source(ctx, request.source, request.source_conditions)
     first, length = _copied_range(request.range, source)
     content, extents = await ctx.read(ctx.store.cut, source.content, first, length)
@@ -129,24 +128,9 @@ def _copied_range(asked: op.ByteRange | None, source: Entry) -> tuple[int, int]:
 
 async def abort_multipart_upload(ctx: Context, request: op.AbortMultipartUploadInput) -> op.Empty:
     branch = await writable_branch(ctx, request.bucket)
-    await _permitted(ctx, branch, request.key, request.upload_id)
+    await permitted_upload(ctx, branch, request.key, request.upload_id)
     await ctx.durable(ctx.store.abort_upload(branch, request.key, request.upload_id))
     return op.Empty(204)
-
-
-async def _permitted(ctx: Context, branch: Branch, key: str, upload_id: str) -> Upload:
-    """An open upload, for whoever may do to it what is asked: also who may not know whether there is one."""
-    try:
-        upload = await ctx.read(ctx.store.upload, branch, key, upload_id)
-    except NoSuchUpload:
-        permit_upload(ctx, branch, key, bucket_owner(branch))
-        raise
-    permit_upload(ctx, branch, key, _initiator(upload, branch))
-    return upload
-
-
-def _initiator(upload: Upload, branch: Branch) -> op.Owner:
-    return owner_in(_Plan.load(upload).settings, branch)
 
 
 # ---------------------------------------------------------------- complete
@@ -158,7 +142,7 @@ async def complete_multipart_upload(
     """One commit; completing again gives the same answer."""
     branch = await writable_branch(ctx, request.bucket)
     listed = _in_order(request.parts)
-    upload = await ctx.read(ctx.store.upload, branch, request.key, request.upload_id, completed=True)
+    upload = await permitted_upload(ctx, branch, request.key, request.upload_id, completed=True)
     if not upload.result:
         await _check_md5_etags(ctx, upload, listed)
     plan = _Plan.load(upload)
@@ -267,7 +251,7 @@ def _object_checksums(plan: _Plan, parts: Sequence[Part]) -> Mapping[str, str]:
 
 async def list_parts(ctx: Context, request: op.ListPartsInput) -> op.ListPartsOutput:
     branch = await branch_of(ctx, request.bucket)
-    upload = await _permitted(ctx, branch, request.key, request.upload_id)
+    upload = await permitted_upload(ctx, branch, request.key, request.upload_id)
     found = await ctx.work(
         ctx.store.staged_parts, upload, after=request.part_number_marker, limit=request.max_parts + 1
     )
@@ -294,7 +278,10 @@ async def list_multipart_uploads(ctx: Context, request: op.ListMultipartUploadsI
     prefixes: list[str] = []
     last: tuple[str, str | None] | None = None
     truncated = False
+    is_shown = shown_to(ctx, branch)
     async for upload in _uploads(ctx, branch, prefix, _uploads_after(request)):
+        if is_shown is not None and not is_shown(settings_of_upload(upload)):
+            continue
         folded = _folded(upload.key, prefix, delimiter)
         if folded is not None and (folded in prefixes or folded == request.key_marker):
             continue

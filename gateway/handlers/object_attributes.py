@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.handlers.attributes import load_checksums
+from gateway.handlers.authorise import entry_at
 from gateway.handlers.context import Context
-from gateway.handlers.objects import entry_at
 from gateway.s3 import operations as op
 from pfs import Part, to_datetime
 

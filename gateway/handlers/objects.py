@@ -16,11 +16,11 @@ from gateway.handlers.attributes import (
     load_tags,
     settings_of,
 )
-from gateway.handlers.authorise import check_source_owner, may_delete, permit_knowing, permit_object
+from gateway.handlers.authorise import absent, check_source_owner, may_delete, permit_knowing, permit_object
 from gateway.handlers.content import checksum_of
 from gateway.handlers.context import Context
 from gateway.handlers.faults import Refused, translate
-from gateway.handlers.locate import open_branch, view_of
+from gateway.handlers.locate import open_branch, view_at, view_of
 from gateway.handlers.ownership import new_owner
 from gateway.s3 import operations as op
 from gateway.s3.bucket import parse_bucket
@@ -31,7 +31,6 @@ from gateway.s3.errors import (
     InvalidPart,
     InvalidRange,
     InvalidRequest,
-    MethodNotAllowed,
     NoSuchKey,
     NotModified,
     PreconditionFailed,
@@ -107,31 +106,6 @@ async def _read(ctx: Context, view: View, request: op.GetObjectInput) -> tuple[E
         return await ctx.read(ctx.store.read, view, request.key)
     except KeyIsAbsent as exc:
         raise absent(exc, view, request.version_id) from exc
-
-
-async def entry_at(ctx: Context, method: str, bucket: str, key: str, version_id: str | None) -> Entry:
-    """What the key holds at the revision, or at the head, for whoever may do to it what is asked. Raises `absent`."""
-    try:
-        view = await view_of(ctx, bucket, version_id)
-        try:
-            entry = await ctx.read(ctx.store.entry, view, key)
-        except KeyIsAbsent as exc:
-            raise absent(exc, view, version_id, method) from exc
-        permit_object(ctx, view, entry)
-        return entry
-    except (S3Error, StoreError):
-        await permit_knowing(ctx, bucket)
-        raise
-
-
-def absent(exc: KeyIsAbsent, view: View, version_id: str | None, method: str = "GET") -> S3Error:
-    """What an absent key is answered with: 405 for the very version that is its delete marker, else 404."""
-    if version_id is None or exc.marker is None:
-        return translate(exc)
-    if view.commit is not None and exc.marker.commit_id == view.commit.id:
-        headers = {"x-amz-delete-marker": "true", "x-amz-version-id": exc.marker.commit_id, "Allow": "DELETE"}
-        return MethodNotAllowed(fields={"Method": method, "ResourceType": "DeleteMarker"}, headers=headers)
-    return NoSuchKey(fields={"Key": exc.key})
 
 
 def _validators(entry: Entry, last_modified: datetime, exc: S3Error) -> dict[str, str]:
@@ -338,7 +312,7 @@ async def delete_object(ctx: Context, request: op.DeleteObjectInput) -> op.Delet
 
 async def _restore(ctx: Context, branch: Branch, key: str, version_id: str) -> Restore:
     """The one change that may name a version: undoing the deletion that it is."""
-    view = await ctx.read(ctx.store.at, branch, version_id)
+    view = await view_at(ctx, branch, version_id)
     assert view.commit is not None
     try:
         await ctx.read(ctx.store.entry, view, key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.access.principals import ROOT
+from gateway.access.rights import Right
 from gateway.handlers.attributes import OWNER, load_owner
 from gateway.handlers.context import Context
 from gateway.s3.operations import Owner
@@ -25,9 +26,17 @@ def owner_in(settings: Mapping[str, str], branch: Branch) -> Owner:
     return bucket_owner(branch) if text is None else load_owner(text)
 
 
+def writer_in(settings: Mapping[str, str]) -> str:
+    """The id of whoever is recorded to have written the version, or begun the upload; "" where nobody is."""
+    text = settings.get(OWNER)
+    return "" if text is None else load_owner(text).id
+
+
 def new_owner(ctx: Context, branch: Branch) -> Owner | None:
-    """Whom a new version in this branch is to be recorded for; None where that is the branch's owner."""
-    return None if bucket_owner(branch).id == ctx.caller.id else ctx.owner
+    """Whom a new version in this branch is to be recorded for. None where the branch's owner will do: not with the
+    right to import, which shows what is recorded for the caller and nothing else."""
+    is_implied = bucket_owner(branch).id == ctx.caller.id and Right.IMPORT not in ctx.caller.rights
+    return None if is_implied else ctx.owner
 
 
 def bucket_names(branch: Branch) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.handlers.attributes import TAGS, dump_tags, load_tags
+from gateway.handlers.authorise import entry_at
 from gateway.handlers.context import Context
 from gateway.handlers.locate import branch_of, writable_branch
-from gateway.handlers.objects import entry_at
 from gateway.s3 import operations as op
 from gateway.s3.errors import NoSuchTagSet
 

@@ -65,10 +65,11 @@ class Acl:
 PRIVATE = Acl()
 
 _ALL_READ = Grant(Grantees.ALL_USERS, Permission.READ)
+PUBLIC = Acl((_ALL_READ, Grant(Grantees.ALL_USERS, Permission.WRITE)))
 _CANNED: Mapping[str, Acl] = {
     "private": PRIVATE,
     "public-read": Acl((_ALL_READ,)),
-    "public-read-write": Acl((_ALL_READ, Grant(Grantees.ALL_USERS, Permission.WRITE))),
+    "public-read-write": PUBLIC,
     "authenticated-read": Acl((Grant(Grantees.AUTHENTICATED_USERS, Permission.READ),)),
     # To be told, no more: whoever owns the bucket may read and write all that is in it anyhow.
     "bucket-owner-read": Acl((Grant(Grantees.BUCKET_OWNER, Permission.READ),)),

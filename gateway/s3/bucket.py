@@ -23,6 +23,7 @@ from gateway.s3.errors import InvalidBucketName
 
 MIN_LENGTH = 3
 MAX_LENGTH = 63
+_SNAPSHOT_DIGITS, _LEAST_SNAPSHOT_DIGITS = 16, 8  # of a commit id; fewer are no revision in a bucket's name
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _ANCESTOR = re.compile(r"head-(0|[1-9][0-9]*)")
@@ -85,6 +86,14 @@ def format_bucket(name: BucketName) -> str:
     if parse_bucket(text) != name:
         raise _invalid(text)
     return text
+
+
+def snapshot_bucket(repo: str, branch: str, commit_id: str) -> str:
+    """The bucket that shows a commit for ever, with as many of its digits as fit; "" where that is too few."""
+    digits = min(_SNAPSHOT_DIGITS, MAX_LENGTH - len(f".{branch}.{repo}"))
+    if digits < _LEAST_SNAPSHOT_DIGITS:
+        return ""
+    return format_bucket(BucketName(repo, branch, commit_id[:digits]))
 
 
 def check_new_bucket(name: str) -> BucketName:

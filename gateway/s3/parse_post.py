@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from gateway.s3 import operations as op
 from gateway.s3 import parse
 from gateway.s3.acl import HEADER as ACL_HEADER
 from gateway.s3.address import MAX_KEY_BYTES
-from gateway.s3.errors import KeyTooLongError
+from gateway.s3.errors import KeyTooLongError, S3Error
 from gateway.s3.multipart_form import FormHead
 from gateway.s3.parse_headers import STANDARD_HEADERS
 from gateway.s3.post_policy import POLICY, Policy, missing_field, parse_policy
@@ -76,9 +76,20 @@ def post_object(request: Request, form: Form) -> op.PostObjectInput:
     )
 
 
-def acl_field(form: Form) -> Mapping[str, str]:
-    """The header that the form's ACL is in a PUT."""
-    return {ACL_HEADER: form.fields["acl"]} if "acl" in form.fields else {}
+def access_headers(form: Form) -> Mapping[str, str]:
+    """Headers of the PUT that the form stands for which decide whether it is allowed: its ACL and its tags. Tags that
+    are none stay as they are: they will be refused when the form is carried out."""
+    fields, headers = form.fields, {}
+    if "acl" in fields:
+        headers[ACL_HEADER] = fields["acl"]
+    if "x-amz-tagging" in fields:
+        headers["x-amz-tagging"] = fields["x-amz-tagging"]
+    if "tagging" in fields:
+        try:
+            headers["x-amz-tagging"] = urlencode(parse_tagging(fields["tagging"].encode()))
+        except S3Error:
+            headers["x-amz-tagging"] = fields["tagging"]
+    return headers
 
 
 def _as_put(request: Request, fields: Mapping[str, str]) -> Request:

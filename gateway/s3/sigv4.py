@@ -19,7 +19,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
@@ -393,8 +393,8 @@ class Credentials:
     """What a client signs with."""
 
     access_key: str
-    secret: str
-    token: str | None = None
+    secret: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 def sign_v4(
@@ -461,7 +461,8 @@ def presign_v4(
     query = f"{raw_query}&{added}" if raw_query else added
     key = signing_key(credentials.secret, timestamp[:8], region, service)
     target = next(_targets(raw_path, query))
-    tail = f"{_canonical_headers(headers, names)}\n{';'.join(names)}\n{UNSIGNED_PAYLOAD}"
+    payload = UNSIGNED_PAYLOAD if service == "s3" else EMPTY_SHA256
+    tail = f"{_canonical_headers(headers, names)}\n{';'.join(names)}\n{payload}"
     signature = _sign(key, timestamp, scope, f"{method}\n{target}\n{tail}")
     return f"{query}&X-Amz-Signature={signature}"
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.access.keyring import Credential, Keyring
-from gateway.access.principals import ANONYMOUS, Principal
+from gateway.access.principals import ANONYMOUS, DEFAULT_PROJECT, Principal
 from gateway.access.web_tokens import BadToken, TokenHasExpired
 from gateway.s3.errors import (
     AccessDenied,
+    AuthorizationHeaderMalformed,
     ExpiredToken,
     InvalidAccessKeyId,
     InvalidRequest,
@@ -34,9 +36,6 @@ class Identity:
     signer: ChunkSigner | None
 
 
-_ANONYMOUS = Identity(ANONYMOUS, "", None)
-
-
 class Authenticator:
     def __init__(self, keyring: Keyring, region: str) -> None:
         self._keyring, self._region = keyring, region
@@ -45,12 +44,24 @@ class Authenticator:
         """Who signed the request, or nobody. Raises the S3Error that AWS answers with for whatever is wrong."""
         claim = parse_claim(request)
         if claim is None:
-            return _ANONYMOUS
+            return self._nobody()
         if claim.service != "s3":
-            raise NotImplemented(f"This gateway does not offer the service {claim.service!r}.")
+            raise NotImplemented(f"The service {claim.service!r} is not offered here.")
         credential = self._credential(claim)
         signer = claim.verify(credential.secret, datetime.now(UTC), self._region)
         return Identity(_principal(self._proof(request, credential)), claim.access_key, signer)
+
+    def verify(self, request: Request, body: bytes, service: str) -> tuple[str, Credential] | None:
+        """The access key that signed a request to another service than S3, body and all, and what it is good for:
+        also where a key alone is not enough for S3. None where nobody signed. Raises S3Error."""
+        claim = parse_claim(request)
+        if claim is None:
+            return None
+        if claim.service != service:  # S3's signatures do not cover the body as it came
+            raise AuthorizationHeaderMalformed(f"Credential should be scoped to correct service: '{service}'.")
+        credential = self._credential(claim)
+        claim.verify(credential.secret, datetime.now(UTC), self._region, hashlib.sha256(body).hexdigest())
+        return claim.access_key, credential
 
     def identify_form(self, form: Form, bucket: str | None) -> Identity:
         """Who signed a form's policy, or nobody: then nothing that the form says is vouched for.
@@ -59,7 +70,7 @@ class Authenticator:
         """
         claim = parse_policy_claim(form.fields)
         if claim is None or form.policy is None:
-            return _ANONYMOUS
+            return self._nobody()
         credential = self._credential(claim)
         claim.verify(credential.secret, self._region)
         form.policy.check({**form.fields, "bucket": bucket or ""}, datetime.now(UTC))
@@ -68,14 +79,20 @@ class Authenticator:
     def presume(self, request: Request) -> Principal:
         """In whose project the bucket of a request is to be looked for, before or without knowing who asks.
 
-        That of the access key which the request names, for what it is worth: nobody's rights come with it.
+        That of the access key which the request names, for what it is worth: nobody's rights come with it, and in
+        another project than the default one nothing is open to whoever has not proven anything.
         """
         try:
             claim = parse_claim(request)
         except S3Error:
-            return ANONYMOUS
+            return self._keyring.anonymous()
         credential = None if claim is None else self._keyring.find(claim.access_key)
-        return ANONYMOUS if credential is None else replace(ANONYMOUS, project=credential.principal.project)
+        if credential is None or credential.principal.project == DEFAULT_PROJECT:
+            return self._keyring.anonymous()
+        return replace(ANONYMOUS, project=credential.principal.project, is_confined=True)
+
+    def _nobody(self) -> Identity:
+        return Identity(self._keyring.anonymous(), "", None)
 
     def _proof(self, request: Request, key: Credential) -> Credential:
         """What decides about a request that `key` has signed: the session which the original's headers name, where
@@ -115,7 +132,7 @@ class Authenticator:
 
 def _principal(credential: Credential) -> Principal:
     """Whom a verified request speaks for. Raises AccessDenied where the project asks for more than a key."""
-    if credential.policy.requires_session and not credential.is_session:
+    if credential.policy.requires_session and not credential.is_proven:
         raise AccessDenied(
             "Access Denied: this project asks for two factors. Get a session from the STS endpoint with your one-time "
             "code, and sign with that."

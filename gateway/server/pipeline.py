@@ -28,27 +28,31 @@ from gateway.handlers.cross_origin import response_headers
 from gateway.handlers.faults import translate
 from gateway.handlers.objects import Download
 from gateway.s3.address import build_request, unaddressed_request
-from gateway.s3.errors import InternalError, S3Error
+from gateway.s3.errors import AccessDenied, AccessForbidden, InternalError, S3Error
 from gateway.s3.multipart_form import form_boundary
 from gateway.s3.parse_payload import parse_payload
-from gateway.s3.parse_post import Form, acl_field, read_form
+from gateway.s3.parse_post import Form, access_headers, read_form
 from gateway.s3.render import render_error
 from gateway.s3.request import Request
 from gateway.s3.route import Body, Operation, route
 from gateway.server.access_log import AccessLog
 from gateway.server.authenticate import Authenticator
 from gateway.server.bodies import RequestBody
-from gateway.server.rest import RestApi
+from gateway.server.rest import RestApi, Served
 from gateway.server.sending import Sender
 from gateway.server.service import PREFIX, ServiceEndpoints
-from gateway.server.tsd_api import TsdApi, is_tsd
+from gateway.server.sts_api import ServedSts, StsApi
+from gateway.server.tsd_api import ServedTsd, TsdApi, is_tsd
 from gateway.server.wire import Answered, Exchange
+from gateway.sts.parse import is_sts
 from pfs import Corruption, Store, StoreError
 
 Handler = Callable[[Context, Any], Awaitable[Any]]
 
 _log = logging.getLogger(__name__)
 _SKIP_MOST = 1024 * 1024
+# After how long a refusal is sent: at once it would tell, by how long that took, whether what is refused is there.
+_EVEN_S = 0.01
 _PARSED_HERE = 32 * 1024  # bytes of XML; more keeps the loop for too long
 _ids = itertools.count(secrets.randbits(64))
 
@@ -81,12 +85,14 @@ class Pipeline:
         handlers: Mapping[str, Handler],
         service: ServiceEndpoints,
         api: RestApi,
+        sts: StsApi,
         tsd: TsdApi,
         access_log: AccessLog,
     ) -> None:
         self._config, self._store, self._threads = config, store, threads
         self._authenticator, self._handlers = authenticator, handlers
-        self._service, self._api, self._tsd, self._access_log = service, api, tsd, access_log
+        self._service, self._api, self._sts, self._tsd = service, api, sts, tsd
+        self._access_log = access_log
         self._sender = Sender(store, threads, config.body_idle_timeout_s)
         self._in_flight: set[Exchange] = set()
         self._drained: asyncio.Event | None = None  # there is one once draining has begun
@@ -119,17 +125,24 @@ class Pipeline:
             await self._drained.wait()
 
     async def _answer(self, exchange: Exchange, record: _Record) -> None:
+        began = perf_counter()
         try:
             if exchange.http.raw_path.startswith(PREFIX):
                 await self._answer_beside(exchange, record)
                 return
             record.request = self._addressed(exchange)
+            if is_sts(record.request):
+                _note(record, await self._sts.answer(exchange, record.request))
+                return
             if is_tsd(record.request):
-                await self._answer_tsd(exchange, record)
+                _note(record, await self._tsd.answer(exchange, record.request))
                 return
             await self._carry_out(exchange, record)
         except ConnectionError:
             raise
+        except (AccessDenied, AccessForbidden) as exc:
+            await asyncio.sleep(began + _EVEN_S - perf_counter())
+            await self._refuse(exchange, record, exc)
         except S3Error as exc:
             await self._refuse(exchange, record, exc)
         except StoreError as exc:
@@ -147,14 +160,7 @@ class Pipeline:
             record.operation = "Service"
             await self._service.answer(exchange)
             return
-        served = await self._api.answer(exchange)
-        record.operation, record.access_key = served.operation, served.access_key
-        record.error_code, record.received = served.error_code, served.received
-
-    async def _answer_tsd(self, exchange: Exchange, record: _Record) -> None:
-        served = await self._tsd.answer(exchange, record.request)
-        record.operation, record.access_key = served.operation, served.access_key
-        record.error_code, record.received = served.error_code, served.received
+        _note(record, await self._api.answer(exchange))
 
     async def _carry_out(self, exchange: Exchange, record: _Record) -> None:
         request = record.request
@@ -188,7 +194,7 @@ class Pipeline:
             caller, record.access_key = identity.principal, identity.access_key
             if "origin" in request.headers:
                 await self._tell_origin(exchange, request, caller, body)
-            request = replace(request, key=source.fields["key"], headers={**request.headers, **acl_field(source)})
+            request = replace(request, key=source.fields["key"], headers={**request.headers, **access_headers(source)})
         context = self._context(request, operation.name, caller, body)
         if not operation.is_public:
             await authorise(context)
@@ -263,3 +269,8 @@ class Pipeline:
                 ms=round(seconds * 1000, 3),
                 user_agent=exchange.http.headers.get("User-Agent", ""),
             )
+
+
+def _note(record: _Record, served: Served | ServedSts | ServedTsd) -> None:
+    record.operation, record.access_key = served.operation, served.access_key
+    record.error_code, record.received = served.error_code, served.received

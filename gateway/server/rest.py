@@ -5,9 +5,11 @@ It is signed as S3 is (SigV4, service `s3`) and served on the same port, below a
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from concurrent.futures import Executor
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,11 +17,13 @@ from typing import Any
 import msgspec
 
 from gateway import metrics
-from gateway.access.principals import Principal
 from gateway.api.endpoints import ENDPOINTS, PREFIX, Endpoint
 from gateway.api.errors import ApiError
 from gateway.api.model import Input
+from gateway.api.openapi import PATH as DOCUMENT_PATH
+from gateway.api.openapi import openapi
 from gateway.handlers.api.faults import translate
+from gateway.handlers.api.locate import refuse_unrelated
 from gateway.handlers.context import Call
 from gateway.s3.address import build_request, percent_decode
 from gateway.s3.errors import S3Error
@@ -28,8 +32,8 @@ from gateway.s3.request import Request
 from gateway.s3.response import Response
 from gateway.server.authenticate import Authenticator
 from gateway.server.bodies import RequestBody
-from gateway.server.wire import Exchange
-from pfs import Corruption, Store, StoreError
+from gateway.server.wire import ClientGone, Exchange
+from pfs import Corruption, NoSuchCommit, Store, StoreError
 
 ApiHandler = Callable[[Call, Any], Awaitable[Any]]
 
@@ -61,6 +65,8 @@ class RestApi:
     ) -> None:
         self._store, self._threads, self._authenticator = store, threads, authenticator
         self._handlers, self._body_idle_timeout_s = handlers, body_idle_timeout_s
+        self._streams: set[asyncio.Task[None]] = set()
+        self._is_draining = False
 
     async def answer(self, exchange: Exchange) -> Served:
         """Answers whatever comes below `PREFIX`."""
@@ -83,7 +89,16 @@ class RestApi:
             call.refuse(ApiError("InternalError", "Something went wrong; the log says what."))
         return Served(call.operation, call.access_key, call.error_code, call.received)
 
+    def end_streams(self) -> None:
+        """Ends all answers that would go on by themselves, and those that begin later. What was sent is whole."""
+        self._is_draining = True
+        for stream in self._streams:
+            stream.cancel()
+
     async def _carry_out(self, call: _Call) -> None:
+        if call.request.raw_path == DOCUMENT_PATH:
+            self._describe(call)
+            return
         endpoint, fields = route(call.exchange.http.method, call.request.raw_path)
         call.operation = endpoint.name
         identity = self._authenticator.identify(call.request)
@@ -97,19 +112,52 @@ class RestApi:
         finally:
             call.received = body.received
         request = decode(endpoint, fields, call.request, content)
-        await self._handle(call, endpoint, identity.principal, request)
-
-    async def _handle(self, call: _Call, endpoint: Endpoint, caller: Principal, request: Input) -> None:
-        handler = self._handlers.get(endpoint.name)
-        if handler is None:
-            raise ApiError("NotImplemented", f"{endpoint.name} is not offered.")
-        answer = await handler(Call(self._store, self._threads, caller), request)
+        answer = await self._handle(endpoint, Call(self._store, self._threads, identity.principal), fields, request)
         if endpoint.streams:
-            await _stream(call.exchange, answer)
+            await self._stream(call.exchange, answer)
         elif answer is None:
             call.exchange.send(Response(endpoint.status, []))
         else:
             call.exchange.send(_json(endpoint.status, answer))
+
+    def _describe(self, call: _Call) -> None:
+        """The OpenAPI document, to whoever asks: it tells nothing that the source does not."""
+        call.operation = "openapi"
+        if call.exchange.http.method != "GET":
+            raise ApiError("MethodNotAllowed", "This path takes GET.", allowed=["GET"])
+        call.let_go()
+        call.exchange.send(Response(200, [("Content-Type", "application/json")], self._document))
+
+    @cached_property
+    def _document(self) -> bytes:
+        return _encoder.encode(openapi())
+
+    async def _handle(self, endpoint: Endpoint, call: Call, fields: Mapping[str, str], request: Input) -> Any:
+        handler = self._handlers.get(endpoint.name)
+        if handler is None:
+            raise ApiError("NotImplemented", f"{endpoint.name} is not offered.")
+        try:
+            return await handler(call, request)
+        except NoSuchCommit as exc:
+            await refuse_unrelated(call, fields["repo"], exc)
+            raise
+
+    async def _stream(self, exchange: Exchange, events: AsyncGenerator[bytes, None]) -> None:
+        """Events until there are no more of them, or the gateway drains; the connection's end is the answer's."""
+        exchange.keep_alive = False
+        exchange.begin(Response(200, [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")]))
+        if self._is_draining:
+            return
+        stream = asyncio.ensure_future(_send_events(exchange, events, self._body_idle_timeout_s))
+        self._streams.add(stream)
+        try:
+            await stream
+        except asyncio.CancelledError:
+            if not self._is_draining:
+                raise
+        finally:
+            stream.cancel()
+            self._streams.discard(stream)
 
 
 class _Call:
@@ -130,13 +178,17 @@ class _Call:
             http.method, http.raw_path, http.raw_headers, secure=http.secure, request_id=self.exchange.request_id
         )
 
+    def let_go(self) -> None:
+        """A body that nobody has read ends the connection after the answer."""
+        if not self.exchange.http.content.is_eof():
+            self.exchange.keep_alive = False
+
     def refuse(self, error: ApiError) -> None:
         self.error_code = error.code
         if self.exchange.has_begun:
             self.exchange.abort()
             return
-        if not self.exchange.http.content.is_eof():
-            self.exchange.keep_alive = False
+        self.let_go()
         details = {"request_id": self.exchange.request_id, "details": error.details}
         document = {"error": {"code": error.code, "message": error.message, **details}}
         self.exchange.send(_json(error.status, document))
@@ -168,7 +220,7 @@ def _decoded(fields: Mapping[str, str]) -> Mapping[str, str]:
 def decode(endpoint: Endpoint, fields: Mapping[str, str], request: Request, content: bytes) -> Input:
     """The endpoint's Input, from the path's fields and the query or the body. Raises ApiError."""
     if not endpoint.has_body:
-        return _convert(endpoint, {**_query(request), **fields}, strict=False)
+        return _convert(endpoint, {**_query(endpoint, request), **_headers(endpoint, request), **fields}, strict=False)
     if request.query:
         raise ApiError("InvalidArgument", "This endpoint takes its parameters from the body.", at="query")
     try:
@@ -183,11 +235,23 @@ def decode(endpoint: Endpoint, fields: Mapping[str, str], request: Request, cont
     return _convert(endpoint, {**document, **fields}, strict=True)
 
 
-def _query(request: Request) -> Mapping[str, str]:
+def _query(endpoint: Endpoint, request: Request) -> Mapping[str, str]:
     values = {name: value for name, value in request.query if not name.startswith("X-Amz-")}
     if len(values) != sum(not name.startswith("X-Amz-") for name, _ in request.query):
         raise ApiError("InvalidArgument", "A parameter is given twice.", at="query")
+    if misplaced := sorted(values.keys() & endpoint.headers.keys()):
+        raise ApiError("InvalidArgument", f"{misplaced[0]} is a header: {endpoint.headers[misplaced[0]]}.", at="query")
     return values
+
+
+def _headers(endpoint: Endpoint, request: Request) -> Mapping[str, str]:
+    """What the endpoint takes from headers. One that holds nothing counts as not sent."""
+    values = {name: request.header(header.lower()) for name, header in endpoint.headers.items()}
+    found = {name: value for name, value in values.items() if value}
+    for name, value in found.items():
+        if not value.isascii():
+            raise ApiError("InvalidArgument", f"The header {endpoint.headers[name]} is not ASCII.", at="headers")
+    return found
 
 
 def _convert(endpoint: Endpoint, values: Mapping[str, Any], *, strict: bool) -> Input:
@@ -202,11 +266,14 @@ def _json(status: int, document: object) -> Response:
     return Response(status, [("Content-Type", "application/json")], _encoder.encode(document))
 
 
-async def _stream(exchange: Exchange, events: AsyncIterator[bytes]) -> None:
-    """Events until there are no more of them; the connection's end is the answer's."""
-    exchange.keep_alive = False
-    exchange.begin(Response(200, [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")]))
-    async for event in events:
-        exchange.transport.write(event)
-        exchange.sent += len(event)
-        await exchange.drain()
+async def _send_events(exchange: Exchange, events: AsyncGenerator[bytes, None], idle_timeout_s: float) -> None:
+    """Each one when the client has taken enough of those before. Raises ClientGone where it takes nothing for long."""
+    async with aclosing(events):
+        async for event in events:
+            exchange.transport.write(event)
+            exchange.sent += len(event)
+            try:
+                async with asyncio.timeout(idle_timeout_s):
+                    await exchange.drain()
+            except TimeoutError as exc:
+                raise ClientGone from exc

@@ -16,6 +16,7 @@ _OPEN = sa.text("ended_us IS NULL")
 def upgrade() -> None:
     op.add_column("branches", sa.Column("protected", sa.SmallInteger, nullable=False, server_default=sa.text("0")))
     op.add_column("branches", sa.Column("transaction_id", _NAME))
+    _collectable()
     _transactions()
     _webhooks()
     op.create_table(
@@ -37,6 +38,15 @@ def upgrade() -> None:
         sa.Column("holder", sa.Text, nullable=False),
         sa.Column("until_us", sa.BigInteger, nullable=False),
     )
+
+
+def _collectable() -> None:
+    """What tells which timelines are nobody's any more."""
+    op.add_column("timelines", sa.Column("branch_id", _ID))
+    op.execute(
+        "UPDATE timelines SET branch_id = (SELECT max(id) FROM branches WHERE branches.timeline_id = timelines.id)"
+    )
+    op.create_index("merge_parents_parent", "merge_parents", ["parent_id"])
 
 
 def _transactions() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pfs.model import Digest
 
@@ -27,6 +27,14 @@ class BlobWriter(Protocol):
 
     def abort(self) -> None:
         """Drops the bytes. May be called again, and after `commit`."""
+
+
+class Held(NamedTuple):
+    """A blob in a store: `stored_us` is when its bytes were committed last."""
+
+    digest: Digest
+    size: int
+    stored_us: int
 
 
 class BlobStore(Protocol):
@@ -47,8 +55,17 @@ class BlobStore(Protocol):
     def delete(self, digest: Digest) -> None:
         """Removes a blob; one that is absent is no error."""
 
+    def delete_if_older(self, digest: Digest, time_us: int) -> bool:
+        """Removes a blob unless its bytes were committed, for the first time or again, after that time.
+
+        Whether it is gone by this call. A store that cannot look and delete in one says so.
+        """
+
     def digests(self) -> Iterator[Digest]:
         """All blobs held, in no particular order."""
+
+    def held(self) -> Iterator[Held]:
+        """The same, with sizes and times. What comes or goes meanwhile may be told or not."""
 
     def close(self) -> None:
         """Releases what the store holds open."""

@@ -2,6 +2,7 @@
 
     <root>/blobs/ab/cd/<64 hex digits>    a blob; ab, cd are its first four digits
     <root>/tmp/<random>                   a blob on its way in, locked (flock) by its writer
+    <root>/blobs.lock                     shared by who moves a blob in, exclusive to who deletes one by its age
 
 Durability: the file is synced, renamed, and both the folder that it enters and any folder made for
 it are synced, before `commit` returns. A temporary file whose lock is free belongs to a process that is
@@ -17,7 +18,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from pfs.blobs.base import Buffer
+from pfs.blobs.base import Buffer, Held
 from pfs.blobs.disk import full_disk, sync_folder, write_all
 from pfs.errors import MissingBlob
 from pfs.model import Digest
@@ -25,7 +26,7 @@ from pfs.model import Digest
 
 class LocalBlobs:
     def __init__(self, root: Path) -> None:
-        self._blobs, self._tmp = root / "blobs", root / "tmp"
+        self._blobs, self._tmp, self._lock_file = root / "blobs", root / "tmp", root / "blobs.lock"
         for folder in (self._blobs, self._tmp):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         sync_folder(root)
@@ -57,22 +58,53 @@ class LocalBlobs:
     def delete(self, digest: Digest) -> None:
         self._where(digest).unlink(missing_ok=True)
 
+    def delete_if_older(self, digest: Digest, time_us: int) -> bool:
+        path = self._where(digest)
+        with self._locked(fcntl.LOCK_EX), contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime_ns // 1000 <= time_us:
+                path.unlink()
+                return True
+        return False
+
     def digests(self) -> Iterator[Digest]:
+        return (Digest(bytes.fromhex(path.name)) for path in self._files())
+
+    def held(self) -> Iterator[Held]:
+        for path in self._files():
+            with contextlib.suppress(FileNotFoundError):  # it went a moment ago
+                found = path.stat()
+                yield Held(Digest(bytes.fromhex(path.name)), found.st_size, found.st_mtime_ns // 1000)
+
+    def _files(self) -> Iterator[Path]:
         for outer in _folders(self._blobs):
             for inner in _folders(outer):
-                for name in os.listdir(inner):
-                    yield Digest(bytes.fromhex(name))
+                yield from (inner / name for name in os.listdir(inner))
 
     def close(self) -> None:
         """Nothing is held open between calls."""
 
     def adopt(self, temporary: Path, digest: Digest) -> None:
-        """Moves a synced temporary file to its blob's place, where it may replace the same bytes."""
+        """Moves a synced temporary file to its blob's place, where it may replace the same bytes.
+
+        Its time is that of the move: whoever deletes by age, which the lock keeps out meanwhile, spares it.
+        """
         target = self._where(digest)
         self._make_durable(target.parent.parent, digest[:1])
         self._make_durable(target.parent, digest[:2])
-        temporary.rename(target)
+        with self._locked(fcntl.LOCK_SH):
+            os.utime(temporary)
+            temporary.rename(target)
         sync_folder(target.parent)
+
+    @contextlib.contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        """Holds the lock between those that move blobs in and those that delete by age, of all processes."""
+        fd = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, how)
+            yield
+        finally:
+            os.close(fd)
 
     def _make_durable(self, folder: Path, prefix: bytes) -> None:
         """Makes the folder of all digests that begin with `prefix`. One that is there was perhaps made by

@@ -16,10 +16,10 @@ import obstore
 from obstore.exceptions import NotFoundError
 from obstore.store import ObjectStore, from_url
 
-from pfs.blobs.base import Buffer
+from pfs.blobs.base import Buffer, Held
 from pfs.blobs.disk import full_disk, write_all
 from pfs.errors import MissingBlob
-from pfs.model import Digest
+from pfs.model import Digest, from_datetime
 
 
 class RemoteBlobs:
@@ -55,10 +55,25 @@ class RemoteBlobs:
         with contextlib.suppress(NotFoundError, FileNotFoundError):
             obstore.delete(self._store, _name(digest))
 
+    def delete_if_older(self, digest: Digest, time_us: int) -> bool:
+        """Looks, then deletes: the bytes of a writer that commits them again in between are lost."""
+        try:
+            stored = obstore.head(self._store, _name(digest))["last_modified"]
+        except (NotFoundError, FileNotFoundError):
+            return False
+        if from_datetime(stored) > time_us:
+            return False
+        self.delete(digest)
+        return True
+
     def digests(self) -> Iterator[Digest]:
+        return (held.digest for held in self.held())
+
+    def held(self) -> Iterator[Held]:
         for page in obstore.list(self._store):
             for found in page:
-                yield Digest(bytes.fromhex(found["path"].rpartition("/")[2]))
+                digest = Digest(bytes.fromhex(found["path"].rpartition("/")[2]))
+                yield Held(digest, found["size"], from_datetime(found["last_modified"]))
 
     def close(self) -> None:
         """obstore keeps its connections to itself."""

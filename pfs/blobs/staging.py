@@ -53,7 +53,7 @@ class Stage:
             return inline(bytes(self._held))
         digest = Digest(self._hash.digest())
         self._writer.commit(digest)
-        return Content(self.size, digest, etag(digest))
+        return Content(self.size, digest, etag(digest), staged=True)
 
     def discard(self) -> None:
         """Drops what came in; may be called at any time, and twice."""

@@ -44,22 +44,60 @@ def commit_id(
 ) -> CommitId:
     """`changes` are (key bytes, entry), ordered by key; the entries' own seq, time and id play no part."""
     described = [_change(key, entry) for key, entry in changes]
-    return CommitId(
-        blake3(
-            b"".join(
-                (
-                    _MAGIC,
-                    _HEAD.pack(repo_uid, timeline_uid, seq, len(parents)),
-                    *(bytes.fromhex(parent) for parent in parents),
-                    _TIME.pack(time_us),
-                    _text(author),
-                    _text(message),
-                    _text(metadata),
-                    _U32.pack(len(described)),
-                    *described,
-                )
-            )
-        ).hexdigest()
+    head = _head(repo_uid, timeline_uid, seq, parents, time_us, author, message, metadata, len(described))
+    return CommitId(blake3(b"".join((head, *described))).hexdigest())
+
+
+class CommitHash:
+    """A commit's id where its changes come one by one, in the order of their keys, and may be too many to hold."""
+
+    def __init__(
+        self,
+        *,
+        repo_uid: bytes,
+        timeline_uid: bytes,
+        seq: int,
+        parents: Sequence[CommitId],
+        time_us: int,
+        author: str,
+        message: str,
+        metadata: str,
+        change_count: int,
+    ) -> None:
+        self._hash = blake3(
+            _head(repo_uid, timeline_uid, seq, parents, time_us, author, message, metadata, change_count)
+        )
+
+    def add(self, key: bytes, entry: Entry) -> None:
+        self._hash.update(_change(key, entry))
+
+    def commit_id(self) -> CommitId:
+        """Of all `change_count` changes, once they are added."""
+        return CommitId(self._hash.hexdigest())
+
+
+def _head(
+    repo_uid: bytes,
+    timeline_uid: bytes,
+    seq: int,
+    parents: Sequence[CommitId],
+    time_us: int,
+    author: str,
+    message: str,
+    metadata: str,
+    change_count: int,
+) -> bytes:
+    return b"".join(
+        (
+            _MAGIC,
+            _HEAD.pack(repo_uid, timeline_uid, seq, len(parents)),
+            *(bytes.fromhex(parent) for parent in parents),
+            _TIME.pack(time_us),
+            _text(author),
+            _text(message),
+            _text(metadata),
+            _U32.pack(change_count),
+        )
     )
 
 

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pfs.commits.chain import commit_id
-from pfs.errors import HistoryIsImmutable, NoSuchBranch, ProtectedBranch, StoreError
+from pfs.errors import HistoryIsImmutable, NoSuchBranch, ProtectedBranch, StoreBusy, StoreError
 from pfs.meta import commits, contents, entries, protections, refs, settings, transactions
 from pfs.meta.database import Connection
 from pfs.model import (
+    BLOB,
     MANIFEST,
     OBJECT,
     Branch,
@@ -26,6 +27,7 @@ from pfs.model import (
     Committed,
     Content,
     Delete,
+    Digest,
     Entry,
     Level,
     Put,
@@ -38,12 +40,13 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def without_nul(text: str) -> str:
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
 def new_uid() -> bytes:
     return secrets.token_bytes(16)
+
+
+def storable(text: str) -> str:
+    """NUL, which no PostgreSQL text can hold, becomes U+FFFD."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 @dataclass(slots=True)
@@ -137,10 +140,10 @@ class Transaction:
         """Applies the changes as one commit. A key that comes twice is changed once, the last way.
 
         A change that its guard refuses is left out and reported in its place; when all
-        are refused there is no commit, but for one that records what it `merged`. NUL in the message, which
-        no PostgreSQL text can hold, becomes U+FFFD. Raises ProtectedBranch, unless it is `merging`.
+        are refused there is no commit, but for one that records what it `merged`. NUL in the message
+        becomes U+FFFD. Raises ProtectedBranch, unless it is `merging`.
         """
-        message = without_nul(message)
+        message = storable(message)
         head = self.head(branch_id) if merging else self.unprotected(branch_id)
         accepted: dict[bytes, _Pending] = {}
         results: list[Exception | bytes] = []
@@ -158,18 +161,28 @@ class Transaction:
         return Committed(commit, [result if isinstance(result, Exception) else written[result] for result in results])
 
     def store_content(self, content: Content) -> None:
-        """Records the content's blob or manifest, with the bytes that are pending."""
-        if content.layout == MANIFEST:
-            if content.pending is not None:
-                contents.insert_manifest(self.conn, content.digest, content.pending)
+        """Records the content's blob or manifest, with the bytes that are pending. One that is recorded already is
+        no garbage any more."""
+        if content.is_reference:
+            contents.absolve(self.conn, content.digest)
+        elif content.layout == MANIFEST:
+            assert content.pending is not None
+            contents.insert_manifest(self.conn, content.digest, content.pending)
         else:
             contents.insert_blob(self.conn, content.digest, content.pending)
+
+    def check_recorded(self, digest: Digest, layout: int = BLOB) -> None:
+        """Raises StoreBusy where what a caller read a moment ago, to refer to it, has been collected since."""
+        if not contents.is_recorded(self.conn, digest, layout):
+            raise StoreBusy(f"the content {digest.hex()} was collected while it was copied: read its source again")
 
     def _examine(self, head: Head, change: Change) -> _Pending:
         key = key_bytes(change.key)
         if isinstance(change, Put | Delete):
             if change.guard is not None:
                 change.guard(self.current(head, key))
+            if isinstance(change, Put) and change.content.is_reference:
+                self.check_recorded(change.content.digest, change.content.layout)
             return _Pending(key, change)
         return _Pending(key, self._restored(head, key, change.key, change.marker))
 
@@ -232,24 +245,13 @@ class Transaction:
         return max(times)
 
     def _write_entry(self, head: Head, key: bytes, change: Put | Delete, entry: Entry) -> None:
-        timeline_id, until_seq = head.branch.timeline_id, None
         if isinstance(change, Put):
             self.store_content(change.content)
-        elif not self._inherits(head, key):
-            until_seq = entry.seq
-        entries.close(self.conn, timeline_id, key, entry.seq)
-        entries.insert_entry(self.conn, timeline_id, key, entry, until_seq)
-        settings.insert_entry_settings(self.conn, key, entry.commit_id, entry.settings)
-
-    def _inherits(self, head: Head, key: bytes) -> bool:
-        """Whether the key would show through from below, so that a marker must stay open to hide it."""
-        if head.flat:
-            return entries.first_seq(self.conn, head.branch.timeline_id, key) == head.fork_seq
-        for level in head.inherited:
-            entry = entries.live(self.conn, level, key)
-            if entry is not None:
-                return not entry.is_marker
-        return False
+        if head.flat and entry.is_marker:
+            copied = entries.first_seq(self.conn, head.branch.timeline_id, key) == head.fork_seq
+            _replace_entry(self.conn, head.branch.timeline_id, key, entry, hides=copied)
+        else:
+            write_entry(self.conn, head.branch.timeline_id, head.inherited, key, entry)
 
     def _load(self, branch_id: int) -> Head:
         branch = refs.branch_by_id(self.conn, branch_id)
@@ -274,6 +276,26 @@ class Transaction:
             time_us=commit.time_us,
             expires_us=expires_us,
         )
+
+
+def write_entry(conn: Connection, timeline_id: int, inherited: Sequence[Level], key: bytes, entry: Entry) -> None:
+    """Makes it the key's latest version in the timeline, which is not flat; `inherited` are the levels below."""
+    _replace_entry(conn, timeline_id, key, entry, hides=entry.is_marker and _shows_through(conn, inherited, key))
+
+
+def _replace_entry(conn: Connection, timeline_id: int, key: bytes, entry: Entry, *, hides: bool) -> None:
+    """A marker that `hides` nothing further down is closed at once."""
+    entries.close(conn, timeline_id, key, entry.seq)
+    entries.insert_entry(conn, timeline_id, key, entry, entry.seq if entry.is_marker and not hides else None)
+    settings.insert_entry_settings(conn, key, entry.commit_id, entry.settings)
+
+
+def _shows_through(conn: Connection, levels: Sequence[Level], key: bytes) -> bool:
+    for level in levels:
+        entry = entries.live(conn, level, key)
+        if entry is not None:
+            return not entry.is_marker
+    return False
 
 
 _NOT_YET = CommitId("")

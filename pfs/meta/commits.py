@@ -22,6 +22,12 @@ _BY_PREFIX = Statement(
     .order_by(_C.id)
     .limit(bindparam("limit"))
 )
+_ANYWHERE = Statement(
+    select(_C.timeline_id)
+    .where(_C.id >= bindparam("first"), _C.id <= bindparam("last"))
+    .order_by(_C.id)
+    .limit(bindparam("limit"))
+)
 _IN_TIMELINE = Statement(
     select(*_columns)
     .where(_C.timeline_id == bindparam("timeline"), _C.seq > bindparam("after"))
@@ -35,6 +41,12 @@ _DOWN = Statement(
     select(*_columns)
     .where(_C.timeline_id == bindparam("timeline"), _C.seq > bindparam("above"), _C.seq <= bindparam("seq"))
     .order_by(_C.seq.desc())
+    .limit(bindparam("limit"))
+)
+_UP = Statement(
+    select(*_columns)
+    .where(_C.timeline_id == bindparam("timeline"), _C.seq > bindparam("above"), _C.seq <= bindparam("seq"))
+    .order_by(_C.seq)
     .limit(bindparam("limit"))
 )
 _MERGED_INTO = Statement(
@@ -80,8 +92,14 @@ def commit_at(conn: Connection, timeline_id: int, seq: int) -> Commit | None:
 
 def commits_by_prefix(conn: Connection, repo_id: int, prefix: str, limit: int) -> Sequence[Commit]:
     """The repo's commits whose ids begin with these 1 to 64 hex digits, ordered by id."""
-    first, last = bytes.fromhex(prefix.ljust(64, "0")), bytes.fromhex(prefix.ljust(64, "f"))
+    first, last = _range(prefix)
     return [_commit(row) for row in conn.all(_BY_PREFIX, repo=repo_id, first=first, last=last, limit=limit)]
+
+
+def timelines_with_commit(conn: Connection, prefix: str, limit: int) -> Sequence[int]:
+    """The timelines of commits whose ids begin with these hex digits, in whichever repo, ordered by the ids."""
+    first, last = _range(prefix)
+    return [row[0] for row in conn.all(_ANYWHERE, first=first, last=last, limit=limit)]
 
 
 def commits_in_timeline(conn: Connection, timeline_id: int, after: int, limit: int) -> Sequence[Commit]:
@@ -92,6 +110,11 @@ def commits_in_timeline(conn: Connection, timeline_id: int, after: int, limit: i
 def commits_down(conn: Connection, timeline_id: int, above: int, upto: int, limit: int) -> Sequence[Commit]:
     """The timeline's own commits with `above` < seq ≤ `upto`, newest first."""
     return [_commit(row) for row in conn.all(_DOWN, timeline=timeline_id, above=above, seq=upto, limit=limit)]
+
+
+def commits_up(conn: Connection, timeline_id: int, above: int, upto: int, limit: int) -> Sequence[Commit]:
+    """The timeline's own commits with `above` < seq ≤ `upto`, oldest first."""
+    return [_commit(row) for row in conn.all(_UP, timeline=timeline_id, above=above, seq=upto, limit=limit)]
 
 
 def merged_into(conn: Connection, timeline_id: int, above: int, upto: int) -> Sequence[tuple[int, int]]:
@@ -131,6 +154,10 @@ def insert_commit(conn: Connection, commit: Commit, merged: Sequence[CommitId]) 
             number=number,
             parent=bytes.fromhex(parent),
         )
+
+
+def _range(prefix: str) -> tuple[bytes, bytes]:
+    return bytes.fromhex(prefix.ljust(64, "0")), bytes.fromhex(prefix.ljust(64, "f"))
 
 
 def _commit(row: Row) -> Commit:

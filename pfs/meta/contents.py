@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Table, bindparam, select
+from sqlalchemy import Table, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pfs.meta.database import Connection, Row, Statement
-from pfs.meta.tables import blobs, manifests
-from pfs.model import Digest
+from pfs.meta.tables import blobs, condemned, manifests
+from pfs.model import BLOB, Digest
 
 
 def _insert_new(table: Table, *columns: str) -> Statement:
@@ -26,6 +26,9 @@ _INSERT_BLOB = _insert_new(blobs, "digest", "data")
 _INSERT_MANIFEST = _insert_new(manifests, "digest", "body")
 _BLOB = Statement(select(blobs.c.digest, blobs.c.data).where(blobs.c.digest == bindparam("digest")))
 _MANIFEST = Statement(select(manifests.c.body).where(manifests.c.digest == bindparam("digest")))
+_HAS_BLOB = Statement(select(blobs.c.id).where(blobs.c.digest == bindparam("digest")))
+_HAS_MANIFEST = Statement(select(manifests.c.digest).where(manifests.c.digest == bindparam("digest")))
+_ABSOLVE = Statement(delete(condemned).where(condemned.c.digest == bindparam("digest")))
 _BLOBS = Statement(
     select(blobs.c.id, blobs.c.digest, blobs.c.data)
     .where(blobs.c.id > bindparam("after"))
@@ -41,12 +44,25 @@ _MANIFESTS = Statement(
 
 
 def insert_blob(conn: Connection, digest: Digest, data: bytes | None) -> None:
-    """Records a blob; `data` is None for one whose bytes are in the blob store. Again is a no-op."""
-    conn.run(_INSERT_BLOB, digest=digest, data=data)
+    """Records a blob; `data` is None for one whose bytes are in the blob store. One that is there is `absolve`d."""
+    if not conn.run(_INSERT_BLOB, digest=digest, data=data):
+        absolve(conn, digest)
 
 
 def insert_manifest(conn: Connection, digest: Digest, body: bytes) -> None:
-    conn.run(_INSERT_MANIFEST, digest=digest, body=body)
+    """Records a manifest. One that is there is `absolve`d."""
+    if not conn.run(_INSERT_MANIFEST, digest=digest, body=body):
+        absolve(conn, digest)
+
+
+def absolve(conn: Connection, digest: Digest) -> None:
+    """Takes a blob or manifest off those that are to be collected: something is about to refer to it again. Only
+    what is recorded can be condemned, so that whoever inserts a new one has nothing to do."""
+    conn.run(_ABSOLVE, digest=digest)
+
+
+def is_recorded(conn: Connection, digest: Digest, layout: int) -> bool:
+    return conn.one(_HAS_BLOB if layout == BLOB else _HAS_MANIFEST, digest=digest) is not None
 
 
 def find_blob(conn: Connection, digest: Digest) -> Row | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import sqlite3
 import threading
 from collections import deque
@@ -31,6 +32,7 @@ Row = tuple[Any, ...]
 
 
 _BUSY_TIMEOUT_MS = 60_000
+_STREAMED = 500
 _SQLITE_PRAGMAS = (
     f"busy_timeout={_BUSY_TIMEOUT_MS}",
     "journal_mode=WAL",
@@ -92,6 +94,17 @@ class Connection:
     def all(self, statement: Statement, **values: Any) -> list[Row]:
         rows: list[Row] = self._cursor(statement, values).fetchall()
         return rows
+
+    def stream(self, statement: Statement, **values: Any) -> Iterator[Row]:
+        """The rows one after the other, however many: some hundreds are in memory at a time. Inside a transaction."""
+        sql, order, literals = statement.on(self._dialect)
+        values = {**literals, **values}
+        if order is not None:
+            yield from self._execute(sql, [values[name] for name in order])
+            return
+        with self.raw.cursor(name=f"stream_{secrets.token_hex(8)}") as cursor:
+            cursor.itersize = _STREAMED
+            yield from cursor.execute(sql, values)
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Executes; returns the number of rows that changed."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, or_, select, update
 
@@ -39,32 +40,47 @@ _live = _one.where(*_this_key, _current)
 _latest = _one.where(*_this_key, _upto).order_by(_E.seq.desc()).limit(1)
 
 
-def _page(*where: ColumnElement[bool]) -> Statement:
-    """Visible rows in key order, from `first` on, below `end`."""
-    query = select(*_columns).where(_E.timeline_id == bindparam("timeline"), _E.key >= bindparam("first"), *where)
-    return Statement(query.order_by(_E.key).limit(bindparam("limit")))
+def _with_settings(query: Select[Any]) -> Select[Any]:
+    return query.add_columns(entry_settings.c.settings).outerjoin(entry_settings, _of_this_version)
+
+
+class _Rows:
+    """A query for rows in order, from key `first` on: below `end` or not, with settings or without."""
+
+    def __init__(self, query: Select[Any], *order: ColumnElement[Any]) -> None:
+        self.statements = {  # by (bounded, told)
+            (bounded, told): Statement(
+                (_with_settings(query) if told else query)
+                .where(*((_E.key < bindparam("end"),) if bounded else ()))
+                .order_by(*order)
+                .limit(bindparam("limit"))
+            )
+            for bounded in (False, True)
+            for told in (False, True)
+        }
+
+    def read(self, conn: Connection, end: bytes | None, told: bool, values: Mapping[str, Any]) -> Sequence[Entry]:
+        if end is None:
+            rows = conn.all(self.statements[False, told], **values)
+        else:
+            rows = conn.all(self.statements[True, told], end=end, **values)
+        return [_entry(row) for row in rows] if told else _entries(rows)
 
 
 def _with_data(query: Select[tuple[object, ...]]) -> Statement:
     return Statement(query.add_columns(blobs.c.data).outerjoin(blobs, blobs.c.digest == _E.digest))
 
 
-_below_end = _E.key < bindparam("end")
 _LIVE = Statement(_live)
 _LIVE_DATA = _with_data(_live)
 _LATEST = Statement(_latest)
 _LATEST_DATA = _with_data(_latest)
-_PAGE_LIVE = _page(_current)
-_PAGE_LIVE_END = _page(_current, _below_end)
-_PAGE_AT = _page(_visible)
-_PAGE_AT_END = _page(_visible, _below_end)
+_from = select(*_columns).where(_E.timeline_id == bindparam("timeline"), _E.key >= bindparam("first"))
+_PAGE_LIVE = _Rows(_from.where(_current), _E.key)
+_PAGE_AT = _Rows(_from.where(_visible), _E.key)
 _versions = select(*_columns).where(_E.timeline_id == bindparam("timeline"), _upto, _E.seq > bindparam("above"))
-_versions_from = _versions.where(_E.key >= bindparam("first")).order_by(_E.key, _E.seq.desc()).limit(bindparam("limit"))
-_VERSIONS = Statement(_versions_from)
-_VERSIONS_END = Statement(_versions_from.where(_below_end))
-_VERSIONS_OF_KEY = Statement(
-    _versions.where(_E.key == bindparam("key")).order_by(_E.seq.desc()).limit(bindparam("limit"))
-)
+_VERSIONS = _Rows(_versions.where(_E.key >= bindparam("first")), _E.key, _E.seq.desc())
+_VERSIONS_OF_KEY = _Rows(_versions.where(_E.key == bindparam("key")), _E.seq.desc())
 _this_commit = (_E.timeline_id == bindparam("timeline"), _E.seq == bindparam("seq"))
 # Not ordered: SQLite would walk the whole timeline by key to spare itself the sorting of these few rows.
 _CHANGES = Statement(select(*_columns).where(*_this_commit))
@@ -132,32 +148,31 @@ def latest(conn: Connection, timeline_id: int, key: bytes, seq: int) -> Entry | 
     return _entry(row) if row else None
 
 
-def page(conn: Connection, level: Level, first: bytes, end: bytes | None, limit: int) -> Sequence[Entry]:
+def page(
+    conn: Connection, level: Level, first: bytes, end: bytes | None, limit: int, *, told: bool = False
+) -> Sequence[Entry]:
     """The level's visible rows from key `first` on, below `end`, in key order; markers that hide
-    something included."""
+    something included. `told`: with their settings."""
     values = {"timeline": level.timeline_id, "first": first, "limit": limit}
-    if not level.live:
-        values["seq"] = level.seq
-    if end is None:
-        return _entries(conn.all(_PAGE_LIVE if level.live else _PAGE_AT, **values))
-    return _entries(conn.all(_PAGE_LIVE_END if level.live else _PAGE_AT_END, end=end, **values))
+    if level.live:
+        return _PAGE_LIVE.read(conn, end, told, values)
+    return _PAGE_AT.read(conn, end, told, {**values, "seq": level.seq})
 
 
 def versions(
-    conn: Connection, level: Level, above: int, first: bytes, end: bytes | None, limit: int
+    conn: Connection, level: Level, above: int, first: bytes, end: bytes | None, limit: int, *, told: bool = False
 ) -> Sequence[Entry]:
     """All versions with `above` < seq ≤ the level's, from key `first` on, below `end`: by key, newest first."""
     values = {"timeline": level.timeline_id, "seq": level.seq, "above": above, "first": first, "limit": limit}
-    if end is None:
-        return _entries(conn.all(_VERSIONS, **values))
-    return _entries(conn.all(_VERSIONS_END, end=end, **values))
+    return _VERSIONS.read(conn, end, told, values)
 
 
-def versions_of_key(conn: Connection, level: Level, above: int, key: bytes, limit: int) -> Sequence[Entry]:
+def versions_of_key(
+    conn: Connection, level: Level, above: int, key: bytes, limit: int, *, told: bool = False
+) -> Sequence[Entry]:
     """One key's versions with `above` < seq ≤ the level's, newest first."""
-    return _entries(
-        conn.all(_VERSIONS_OF_KEY, timeline=level.timeline_id, seq=level.seq, above=above, key=key, limit=limit)
-    )
+    values = {"timeline": level.timeline_id, "seq": level.seq, "above": above, "key": key, "limit": limit}
+    return _VERSIONS_OF_KEY.read(conn, None, told, values)
 
 
 def changes(conn: Connection, timeline_id: int, seq: int) -> Sequence[Entry]:
@@ -214,9 +229,9 @@ def sum_live(conn: Connection, timeline_id: int) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-def intervals(conn: Connection, timeline_id: int) -> Sequence[Row]:
-    """(key, seq, until_seq, kind, size, digest, layout) of every version, by key, newest first."""
-    return conn.all(_INTERVALS, timeline=timeline_id)
+def intervals(conn: Connection, timeline_id: int) -> Iterator[Row]:
+    """(key, seq, until_seq, kind, size, digest, layout) of every version, by key, newest first; see `stream`."""
+    return conn.stream(_INTERVALS, timeline=timeline_id)
 
 
 def marker(key: str, seq: int, commit_id: CommitId, time_us: int) -> Entry:

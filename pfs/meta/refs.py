@@ -14,6 +14,10 @@ from pfs.model import NO_SETTINGS, Branch, Repo
 # Settings that a Branch comes with, since who may do what is asked at every request; the store reads none of them.
 TOLD = ("owner", "acl", "policy")
 
+NOBODY = 0
+"""The repo of branches and timelines that are gone, but whose row must stay since no later one has been
+made: SQLite would give its number to the next."""
+
 _B, _R, _T = branches.c, repos.c, timelines.c
 _branch_columns = (
     _B.id,
@@ -43,6 +47,7 @@ _listed = _B.transaction_id.is_(None)
 _BRANCH = Statement(_joined.where(*_this_repo, _B.name == bindparam("branch"), _live))
 _DEFAULT_BRANCH = Statement(_joined.where(*_this_repo, _B.name == _R.default_branch, _live))
 _BRANCH_BY_ID = Statement(_joined.where(_B.id == bindparam("id"), _live, _R.deleted_us.is_(None)))
+_HEAD = Statement(select(_B.timeline_id, _B.head_seq).where(_B.id == bindparam("id"), _live))
 _BRANCHES_BY_LABEL = Statement(
     _joined.where(
         _B.project == bindparam("project"),
@@ -95,6 +100,9 @@ _MOVE_BRANCH = Statement(
     .where(_B.id == bindparam("branch"))
     .values(timeline_id=bindparam("timeline"), head_seq=bindparam("seq"))
 )
+_MADE_FOR = Statement(
+    update(timelines).where(_T.id == bindparam("timeline")).values(branch_id=bindparam("owning_branch"))
+)
 _RELABEL = Statement(update(branches).where(_B.id == bindparam("branch")).values(label=bindparam("text")))
 _RENAME_REPO = Statement(update(repos).where(_R.id == bindparam("repo")).values(name=bindparam("text")))
 _SET_PROTECTED = Statement(update(branches).where(_B.id == bindparam("branch")).values(protected=bindparam("flag")))
@@ -105,8 +113,7 @@ _REPOS = Statement(
     .limit(bindparam("limit"))
 )
 _DELETED = Statement(
-    select(*_branch_columns, _B.deleted_us)
-    .join_from(repos, branches, _B.repo_id == _R.id)
+    _joined.add_columns(_B.deleted_us)
     .where(_R.project == bindparam("project"), _R.name == bindparam("repo"), _B.deleted_us.is_not(None), _listed)
     .order_by(_B.deleted_us.desc(), _B.id.desc())
 )
@@ -140,6 +147,12 @@ def find_branch(conn: Connection, project: str, repo: str, branch: str | None) -
 
 def branch_by_id(conn: Connection, branch_id: int) -> Branch | None:
     return _branch(conn.one(_BRANCH_BY_ID, id=branch_id))
+
+
+def head_of(conn: Connection, branch_id: int) -> tuple[int, int] | None:
+    """Timeline and seq of the branch's head, None where it was deleted: one seek."""
+    row = conn.one(_HEAD, id=branch_id)
+    return (row[0], row[1]) if row else None
 
 
 def branches_by_label(conn: Connection, project: str, prefix: str, after: str, limit: int) -> Sequence[Branch]:
@@ -214,7 +227,14 @@ def insert_branch(
         protected=int(protected),
         transaction_id=transaction_id,
     )
-    return _new_id(row)
+    branch_id = _new_id(row)
+    made_for(conn, timeline_id, branch_id)
+    return branch_id
+
+
+def made_for(conn: Connection, timeline_id: int, branch_id: int) -> None:
+    """Records whose timeline it is: with that branch it goes, one day."""
+    conn.run(_MADE_FOR, timeline=timeline_id, owning_branch=branch_id)
 
 
 def insert_timeline(conn: Connection, *, uid: bytes, repo_id: int, parent_id: int | None, fork_seq: int) -> int:
@@ -235,6 +255,7 @@ def delete_repo(conn: Connection, repo_id: int, now_us: int) -> None:
 
 def move_branch(conn: Connection, branch_id: int, timeline_id: int, seq: int) -> None:
     conn.run(_MOVE_BRANCH, branch=branch_id, timeline=timeline_id, seq=seq)
+    made_for(conn, timeline_id, branch_id)
 
 
 def relabel_branch(conn: Connection, branch_id: int, label: str) -> None:
@@ -255,7 +276,7 @@ def repos_by_name(conn: Connection, project: str, after: str, limit: int) -> Seq
 
 def deleted_branches(conn: Connection, project: str, repo: str) -> Sequence[tuple[Branch, int]]:
     """With when each was deleted, the latest first; those of a deleted repo of that name as well."""
-    return [(_with(row[:-1], NO_SETTINGS), row[-1]) for row in conn.all(_DELETED, project=project, repo=repo)]
+    return [(_known_branch(row[:-1]), row[-1]) for row in conn.all(_DELETED, project=project, repo=repo)]
 
 
 def restore_branch(conn: Connection, branch: Branch) -> None:
@@ -268,6 +289,12 @@ def timeline(conn: Connection, timeline_id: int) -> Timeline:
     row = conn.one(_TIMELINE, id=timeline_id)
     assert row is not None
     return Timeline(*row)
+
+
+def has_timeline(conn: Connection, timeline_id: int) -> bool:
+    """Whether it still is a repo's (see `pfs.meta.garbage`)."""
+    row = conn.one(_TIMELINE, id=timeline_id)
+    return row is not None and row[2] != NOBODY
 
 
 def root_timeline(conn: Connection, repo_id: int) -> Timeline:

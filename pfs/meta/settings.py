@@ -66,6 +66,10 @@ def insert_entry_settings(conn: Connection, key: bytes, commit_id: CommitId, set
         conn.run(_INSERT_OF_ENTRY, version_key=key, commit=bytes.fromhex(commit_id), text=canonical_json(settings))
 
 
+def delete_entry_settings(conn: Connection, key: bytes, commit_id: bytes) -> None:
+    conn.run(_DELETE_OF_ENTRY, version_key=key, commit=commit_id)
+
+
 def load_settings(text: str) -> Mapping[str, str]:
     """What a row of `entry_settings` says. Raises BadRecord."""
     try:

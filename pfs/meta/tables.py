@@ -64,6 +64,9 @@ timelines = Table(
     Column("fork_seq", BigInteger, nullable=False),
     # 1 once all that it inherits has been copied into it, at seq = fork_seq
     Column("flat", SmallInteger, nullable=False),
+    # the branch that it was made for, which may have moved to another since; once that is gone for good,
+    # its commits go when nothing else needs them. NULL: they stay as long as the repo
+    Column("branch_id", _Id),
 )
 
 branches = Table(
@@ -124,6 +127,7 @@ merge_parents = Table(
     Column("number", SmallInteger, nullable=False),
     Column("parent_id", LargeBinary, nullable=False),
     PrimaryKeyConstraint("timeline_id", "seq", "number"),
+    Index("merge_parents_parent", "parent_id"),
 )
 
 entries = Table(

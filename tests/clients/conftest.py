@@ -6,13 +6,20 @@ takes in all but those marked `built`, whose clients are built from source; `-m 
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.access.directory import open_directory
+from gateway.access.vault import open_vault
+from gateway.client.sts import Sts
+from gateway.s3.sigv4 import Credentials
+from gateway.sts.operations import Issued, SecondFactor
 from tests.clients.client import Client
 from tests.clients.table import Row, Run, render
+from tests.integration.people import person
 from tests.integration.server import Server
 
 HERE = Path(__file__).parent
@@ -43,6 +50,17 @@ def s3(server: Server) -> Any:
 def bucket(s3: Any, name: str) -> str:
     s3.create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture
+def session(server: Server, name: str) -> Issued:
+    """Of somebody in a project of two factors, from STS with a one-time code."""
+    with contextlib.closing(open_directory(server.data, None, open_vault(server.data))) as directory:
+        ann = person(server, directory, f"{name}-two")
+    ca_bundle = str(server.certificate.path) if server.certificate else None
+    keys = Credentials(ann.key.key.access_key, ann.key.secret)
+    with contextlib.closing(Sts(server.url, keys, region=server.region, ca_bundle=ca_bundle)) as sts:
+        return sts.session_token(factor=SecondFactor(ann.name, ann.totp.now()))
 
 
 # ---------------------------------------------------------------- which run
@@ -81,7 +99,8 @@ def _label(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = [report for category in terminalreporter.stats.values() for report in category]
+    categories = terminalreporter.stats.values()  # of reports, but for the tests that were deselected
+    reports = [report for category in categories for report in category if isinstance(report, pytest.TestReport)]
     runs = [
         Run(Row(*row), scheme, report.outcome, report.when, report.duration)
         for report in reports

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gateway.sts.operations import Issued
 from tests.clients.client import Command, environment
 from tests.integration.server import Server
 
@@ -13,11 +16,12 @@ DOES = "copy, sync, check, lsf, move; multipart; check --download; a tree as it 
 MIB = 1024 * 1024
 
 
-def rclone_for(executable: Path, server: Server, home: Path) -> Command:
+def rclone_for(executable: Path, server: Server, home: Path, credentials: str = "") -> Command:
+    """With root's key, or with lines of the configuration that say otherwise."""
     config = home / "rclone.conf"
+    root = f"access_key_id = {server.access_key}\nsecret_access_key = {server.secret_key}\n"
     config.write_text(
-        "[caret]\ntype = s3\nprovider = Other\n"
-        f"access_key_id = {server.access_key}\nsecret_access_key = {server.secret_key}\n"
+        f"[caret]\ntype = s3\nprovider = Other\n{credentials or root}"
         f"endpoint = {server.url}\nregion = {server.region}\n"
         f"upload_cutoff = {5 * MIB}\nchunk_size = {5 * MIB}\n"
     )
@@ -83,6 +87,36 @@ class RcloneTests:
         s3.delete_object(Bucket=bucket, Key="k")
         assert rclone("cat", f"caret:{first['VersionId'][:12]}.main.{bucket}/k") == "one"
         assert len(rclone("lsf", "--s3-versions", f"caret:{bucket}").split()) == 2
+
+    def test_with_a_session(self, rclone: Command, server: Server, session: Issued, tmp_path: Path) -> None:
+        lines = {
+            "access_key_id": session.access_key,
+            "secret_access_key": session.secret,
+            "session_token": session.token,
+        }
+        self.works_with(rclone, server, tmp_path, lines, {})
+
+    def test_with_a_session_in_the_environment(
+        self, rclone: Command, server: Server, session: Issued, tmp_path: Path
+    ) -> None:
+        variables = {
+            "AWS_ACCESS_KEY_ID": session.access_key,
+            "AWS_SECRET_ACCESS_KEY": session.secret,
+            "AWS_SESSION_TOKEN": session.token,
+        }
+        self.works_with(rclone, server, tmp_path, {"env_auth": "true"}, variables)
+
+    def works_with(
+        self, rclone: Command, server: Server, home: Path, lines: Mapping[str, str], variables: Mapping[str, str]
+    ) -> None:
+        executable = Path(rclone.begin[0])
+        written = "".join(f"{name} = {value}\n" for name, value in lines.items())
+        with_session = rclone_for(executable, server, home, written)
+        with_session = replace(with_session, environment={**with_session.environment, **variables})
+        local = self.make(home / "local")
+        with_session("mkdir", "caret:by-session")
+        with_session("copy", local, "caret:by-session/tree")
+        with_session("check", "--download", local, "caret:by-session/tree")
 
     def versions(self, s3: Any, bucket: str) -> int:
         listed = s3.list_object_versions(Bucket=bucket)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.sts.operations import Issued
 from tests.clients.client import Client, Command, environment
 from tests.clients.install import Pip
 from tests.integration.server import Server
@@ -25,10 +26,13 @@ pytestmark = pytest.mark.quick
 
 @pytest.fixture
 def s3cmd(client: Path, server: Server, tmp_path: Path) -> Command:
+    return s3cmd_for(client, server, tmp_path, access_key=server.access_key, secret_key=server.secret_key)
+
+
+def s3cmd_for(client: Path, server: Server, home: Path, **credentials: str) -> Command:
     address = server.url.partition("://")[2]
     settings = {
-        "access_key": server.access_key,
-        "secret_key": server.secret_key,
+        **credentials,
         "bucket_location": server.region,
         "host_base": address,
         "host_bucket": address,  # no %(bucket)s in it: path style
@@ -37,9 +41,9 @@ def s3cmd(client: Path, server: Server, tmp_path: Path) -> Command:
         "multipart_chunk_size_mb": 5,
         "progress_meter": False,
     }
-    config = tmp_path / "s3cfg"
+    config = home / "s3cfg"
     config.write_text("[default]\n" + "".join(f"{name} = {value}\n" for name, value in settings.items()))
-    return Command([client / "bin" / "s3cmd", "--config", config], environment(server, tmp_path))
+    return Command([client / "bin" / "s3cmd", "--config", config], environment(server, home))
 
 
 def test_put_get_and_what_it_tells(s3cmd: Command, s3: Any, bucket: str, tmp_path: Path) -> None:
@@ -52,6 +56,20 @@ def test_put_get_and_what_it_tells(s3cmd: Command, s3: Any, bucket: str, tmp_pat
     told = s3cmd("info", f"s3://{bucket}/dir/a +ü")
     assert "File size: 7" in told
     assert "FULL_CONTROL" in told
+
+
+def test_with_a_session(client: Path, server: Server, session: Issued, tmp_path: Path) -> None:
+    s3cmd = s3cmd_for(
+        *(client, server, tmp_path),
+        access_key=session.access_key,
+        secret_key=session.secret,
+        access_token=session.token,
+    )
+    (tmp_path / "f").write_bytes(b"content")
+    s3cmd("mb", "s3://by-session")
+    s3cmd("put", tmp_path / "f", "s3://by-session/f")
+    s3cmd("get", "s3://by-session/f", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"content"
 
 
 def test_cp_mv_and_del(s3cmd: Command, s3: Any, bucket: str) -> None:

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.stores import PostgreSQL
 
+from .refusals import refusal
 from .server import Server, running
 
 LARGE = bytes(range(256)) * 4096  # above the inline threshold
@@ -41,6 +42,35 @@ def test_what_one_wrote_the_other_reads(pair: tuple[Server, Server]) -> None:
     assert other.get_object(Bucket="shared", Key="k", VersionId="HEAD^")["Body"].read() == b"small"
     assert [found["Key"] for found in one.list_objects_v2(Bucket="shared")["Contents"]] == ["k"]
     assert len(other.list_object_versions(Bucket="shared")["Versions"]) == 2
+
+
+def test_names_that_postgresql_could_not_hold_are_not_there(pair: tuple[Server, Server]) -> None:
+    api = pair[0].api()
+    api.call("create_repo", name="photos")
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("NoSuchRepo", "get_repo", {"repo": "a\0"}),
+        ("NoSuchRepo", "list_deleted_branches", {"repo": "a\0"}),
+        ("NoSuchRepo", "restore_branch", {"repo": "a\0", "branch": "main"}),
+        ("InvalidName", "create_repo", {"name": "a\0b"}),
+        ("InvalidName", "rename_repo", {"repo": "photos", "name": "a\0b"}),
+        ("NoSuchBranch", "get_branch", {"repo": "photos", "branch": "a\0"}),
+        ("NoSuchBranch", "restore_branch", {"repo": "photos", "branch": "a\0"}),
+        ("NoSuchBranch", "log", {"repo": "photos", "branch": "a\0"}),
+        ("InvalidRevision", "show", {"repo": "photos", "rev": "a\0"}),
+        ("NoSuchTag", "get_tag", {"repo": "photos", "tag": "a\0"}),
+        ("NoSuchTag", "delete_tag", {"repo": "photos", "tag": "a\0"}),
+        ("NoSuchKey", "stat", {"repo": "photos", "key": "a\0"}),
+    ]
+    for code, endpoint, fields in calls:
+        with refusal(code):
+            api.call(endpoint, **fields)
+    for endpoint, fields in (
+        ("list_repos", {}),
+        ("list_tags", {"repo": "photos"}),
+        ("list_branches", {"repo": "photos"}),
+    ):
+        assert api.call(endpoint, after="z\0", **fields).next is None
+    assert api.call("create_tag", repo="photos", name="v1", message="a\0b").message == "a\N{REPLACEMENT CHARACTER}b"
 
 
 def test_an_upload_begun_at_one_is_completed_at_the_other(pair: tuple[Server, Server]) -> None:

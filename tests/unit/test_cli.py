@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from pathlib import Path
@@ -30,7 +31,7 @@ def test_version_is_told() -> None:
     assert caret("--version").output.startswith("caret, version ")
 
 
-@pytest.mark.parametrize("command", ["serve", "config", "fsck"])
+@pytest.mark.parametrize("command", ["serve", "config", "fsck", "gc"])
 def test_help_names_the_variables_and_shows_no_secret(command: str) -> None:
     result = caret(command, "--help", CARET_ROOT_ACCESS_KEY="ROOT", CARET_ROOT_SECRET_KEY="from the environment")
     assert result.exit_code == 0
@@ -99,6 +100,53 @@ def test_fsck_of_a_file_that_is_no_database_leaves_with_3(tmp_path: Path) -> Non
     result = caret("fsck", "--data", tmp_path)
     assert result.exit_code == 3
     assert "cannot be read" in result.output
+
+
+# ---------------------------------------------------------------- gc
+
+
+@pytest.fixture
+def garbage(data: Path) -> Path:
+    """The folder of a store whose one repo has been deleted."""
+    with contextlib.closing(pfs.open_store(pfs.StoreConfig(data=data))) as store:
+        branch = store.create_branch("default", "gone", None, label="gone", author="ann").result()
+        store.commit(branch, [pfs.Put("key", pfs.inline(b"value"))], author="ann").result()
+        store.delete_branch(branch).result()
+    return data
+
+
+def test_gc_says_what_would_go_and_changes_nothing(garbage: Path) -> None:
+    figures = caret("gc", "--data", garbage, "--retention-s", "0", "--dry-run", "--json")
+    assert figures.exit_code == 0
+    found = json.loads(figures.output)
+    assert (found["dry_run"], found["repos"], found["commits"], found["bytes_condemned"]) == (True, 1, 2, 5)
+    assert caret("gc", "--data", garbage, "--retention-s", "0", "--dry-run", "--json").output == figures.output
+
+
+def test_gc_prints_a_table_of_what_it_has_removed(garbage: Path) -> None:
+    first = caret("gc", "--data", garbage, "--retention-s", "0", "--gc-grace-s", "0")
+    assert first.exit_code == 0
+    assert "removed" in first.output
+    assert any(line.split()[1:4:2] == ["commits", "2"] for line in first.output.splitlines())
+    second = caret("gc", "--data", garbage, "--gc-grace-s", "0")
+    assert any(line.split()[1:6:2] == ["blobs", "1", "5"] for line in second.output.splitlines())
+
+
+def test_gc_keeps_what_can_be_restored(garbage: Path) -> None:
+    assert json.loads(caret("gc", "--data", garbage, "--json").output)["repos"] == 0
+
+
+def test_gc_leaves_with_3_while_another_one_runs(data: Path) -> None:
+    with contextlib.closing(pfs.open_store(pfs.StoreConfig(data=data))) as store:
+        assert store.lease("collect-garbage", "another", 60)
+    result = caret("gc", "--data", data)
+    assert result.exit_code == 3
+    assert "by another process" in result.output
+
+
+def test_gc_makes_no_store_where_there_is_none(tmp_path: Path) -> None:
+    assert caret("gc", "--data", tmp_path).exit_code == 3
+    assert not list(tmp_path.iterdir())
 
 
 # ---------------------------------------------------------------- serve

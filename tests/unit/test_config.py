@@ -75,7 +75,12 @@ def test_every_setting_can_come_from_a_variable_and_from_the_file(tmp_path: Path
         "drain_timeout_s": "0.5",
         "body_idle_timeout_s": "7",
         "keepalive_timeout_s": "8",
+        "retention_s": "9",
+        "upload_expiry_s": "10",
+        "gc_grace_s": "11",
+        "gc_interval_s": "12",
         "max_header_bytes": "2048",
+        "webhook_allow": "10.0.0.0/8, hooks.internal",
         "log_level": "debug",
         "access_log": "off",
         "root_access_key": "AKIDEXAMPLE",
@@ -114,6 +119,7 @@ def test_the_file_takes_numbers_truth_values_and_lists(tmp_path: Path) -> None:
         ("domain", "not a domain"),
         ("database_url", "caret.db"),
         ("inline_threshold", "1e3"),
+        ("webhook_allow", "10.0.0.1/8"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_with_its_name_and_origin(name: str, text: str) -> None:

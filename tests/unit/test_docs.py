@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
 from gateway import metrics
-from gateway.cli.main import main
+from gateway.api.errors import CODES
+from gateway.api.openapi import endpoints_table
+from gateway.cli.main import COMMANDS, command_at
+from gateway.cli.reference import reference
 from gateway.config import settings_table
 
+PLACES = {name: place for commands in COMMANDS.values() for name, place in commands.items()}
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
@@ -26,15 +31,34 @@ def test_the_table_of_settings_is_the_one_in_the_code() -> None:
     assert found[1] == settings_table(), "put the output of `caret config --markdown` there"
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
+def test_the_table_of_endpoints_is_the_one_in_the_code() -> None:
+    found = re.search(r"<!-- endpoints -->\n\n(.*)\n<!-- /endpoints -->", read("docs/rest-api.md"), re.DOTALL)
+    assert found is not None
+    assert found[1] == endpoints_table(), "put what `gateway.api.openapi.endpoints_table` makes there"
+
+
+def test_every_code_of_the_rest_api_is_documented_with_its_status() -> None:
+    documented = re.findall(r"^\| `(\w+)` \| (\d+) \|", read("docs/rest-api.md"), re.MULTILINE)
+    assert {code: int(status) for code, status in documented} == CODES
+
+
+@pytest.mark.parametrize("name", sorted(PLACES))
 def test_every_command_is_documented(name: str) -> None:
-    assert f"| `caret {name}` |" in read("docs/operations.md")
+    assert f"| `caret {name}` |" in read("docs/operations.md") + read("docs/cli.md")
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
+def test_the_reference_of_commands_is_the_one_in_the_code() -> None:
+    found = re.search(r"<!-- commands -->\n\n(.*)\n<!-- /commands -->", read("docs/cli.md"), re.DOTALL)
+    assert found is not None
+    assert found[1] == reference(), "put the output of `python -m gateway.cli.reference` there"
+
+
+@pytest.mark.parametrize("name", sorted(PLACES))
 def test_every_option_that_is_no_setting_is_documented_with_its_command(name: str) -> None:
-    documented = read("docs/operations.md") + read("docs/configuration.md")
-    for parameter in main.commands[name].params:
+    documented = "".join(map(read, ("docs/operations.md", "docs/configuration.md", "docs/cli.md", "docs/access.md")))
+    for parameter in command_at(PLACES[name]).params:
+        if not isinstance(parameter, click.Option):
+            continue  # the reference shows arguments where they stand
         for spelling in parameter.opts:
             assert f"`{spelling}" in documented or f" {spelling}" in documented, spelling
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pfs
 from gateway.api import model
+from gateway.handlers.attributes import TAGS, load_checksums, load_headers, load_tags
 from pfs import CommitId, to_datetime
 
 
@@ -52,6 +53,45 @@ def entry(found: pfs.Entry) -> model.Entry:
         etag=found.etag,
         version_id=found.commit_id,
         modified=to_datetime(found.time_us),
+    )
+
+
+def object_detail(found: pfs.Entry, parts: Sequence[pfs.Part]) -> model.ObjectDetail:
+    """`parts` as the store tells them: none of an object that was put whole."""
+    headers, checksums = load_headers(found.attrs), load_checksums(found.checksums)
+    return model.ObjectDetail(
+        key=found.key,
+        size=found.size,
+        etag=found.etag,
+        version_id=found.commit_id,
+        modified=to_datetime(found.time_us),
+        headers=dict(headers.standard),
+        metadata=dict(headers.metadata),
+        tags=dict(load_tags(found.settings.get(TAGS))),
+        checksums=dict(checksums.values),
+        parts=max(len(parts), 1),
+    )
+
+
+def merged(done: pfs.Merge, head: pfs.Commit, parents: Sequence[CommitId], *, dry_run: bool = False) -> model.Merged:
+    return model.Merged(
+        kind=done.kind,
+        head=commit(head, parents),
+        base=done.base.id,
+        changes=[change(difference) for difference in done.changes],
+        conflicts=[conflict(found) for found in done.conflicts],
+        dry_run=dry_run,
+    )
+
+
+def branch(found: pfs.Branch, head: pfs.Commit, parents: Sequence[CommitId]) -> model.Branch:
+    return model.Branch(
+        repo=found.repo,
+        name=found.name,
+        bucket=found.label,
+        head=commit(head, parents),
+        created=to_datetime(found.created_us),
+        protected=found.protected,
     )
 
 

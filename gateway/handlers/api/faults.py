@@ -36,6 +36,7 @@ _TABLE: dict[type[pfs.StoreError], Callable[[Any], ApiError]] = {
     pfs.AmbiguousRevision: _says("AmbiguousRevision", "rev", "candidates"),
     pfs.NoSuchCommit: _says("NoSuchRevision", "rev"),
     pfs.NoSuchKey: _says("NoSuchKey", "key"),
+    pfs.NoSuchWebhook: _says("NoSuchWebhook"),
     pfs.HistoryIsImmutable: _says("HistoryIsImmutable"),
     pfs.HeadMoved: lambda exc: ApiError("HeadMoved", str(exc), head=exc.actual),
     pfs.Conflicted: _conflicted,

@@ -85,6 +85,8 @@ def _keys() -> None:
         sa.Column("user_id", _ID, nullable=False),
         sa.Column("project_id", _ID, nullable=False),
         sa.Column("granted", sa.Text, nullable=False),
+        sa.Column("assumed", sa.Text, nullable=False),
+        sa.Column("proven", sa.SmallInteger, nullable=False),
         sa.Column("secret", sa.LargeBinary, nullable=False),
         sa.Column("created_us", sa.BigInteger, nullable=False),
         sa.Column("expires_us", sa.BigInteger, nullable=False),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from pfs import Chosen, Committed, Completion, Digest, Extent, Problem, Put, Report, Store, fsck, inline
-from pfs.meta import contents
+from pfs.manifest import encode_extents
+from pfs.meta import contents, entries, uploads
 from tests.stores import AUTHOR, Checkout, content
 
 LARGE = b"large" * 1000
@@ -179,6 +181,19 @@ def test_a_blob_that_is_not_recorded(used: Checkout) -> None:
         content(used.store, used.store.entry(used.view(), "small"), None)
 
 
+def test_versions_are_not_held_in_memory_all_at_once(main: Checkout) -> None:
+    for _ in range(6):
+        main.commit(*(Put(f"{number:04}", inline(b"")) for number in range(1_000)))
+    with main.store._database.snapshot() as conn:
+        rows = entries.intervals(conn, main.branch.timeline_id)
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in rows) == 6_000
+            assert tracemalloc.get_traced_memory()[1] < 500_000
+        finally:
+            tracemalloc.stop()
+
+
 def test_a_missing_file(used: Checkout) -> None:
     path = blob_file(used, "large")
     data = path.read_bytes()
@@ -221,7 +236,9 @@ def test_a_manifest_that_is_none(main: Checkout) -> None:
 def test_a_staged_part_without_its_blob(used: Checkout) -> None:
     upload = used.store.uploads(used.branch)[0]
     lost = Extent(Digest(b"\7" * 32), 0, 6)
-    used.store.put_part(upload, 2, inline(b"staged"), extents=[lost]).result()
+    with used.store._database.transaction() as conn:
+        raw = encode_extents([lost])
+        uploads.put_part(conn, upload.id, number=2, size=6, digest=lost.digest, extents=raw, checksum="", modified_us=0)
     (problem,) = problems(used.store)
     assert (problem.kind, problem.subject) == ("blob", "07" * 32)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import pytest
 
-from pfs import Delete, Listing, Put, View, inline
+from pfs import Delete, Entry, Listing, Put, View, inline
 from tests.stores import Checkout
 
 KEYS = (
@@ -141,3 +142,46 @@ def test_a_listing_is_of_one_moment(main: Checkout) -> None:
         rest = listing.list_keys(conn, main.view(), "", "", page.last or "", 1000)
     assert len(rest.entries) == 290
     assert len(main.keys()) == 299
+
+
+# ---------------------------------------------------------------- chosen entries
+
+
+def written(main: Checkout) -> tuple[Checkout, list[str]]:
+    """A branch of two levels where each third key is marked as mine, with those keys."""
+    mine = [key for number, key in enumerate(KEYS) if number % 3 == 0]
+    puts = [Put(key, inline(b"v"), settings={"owner": "me"} if key in mine else {"owner": "you"}) for key in KEYS]
+    main.commit(*puts[::2])
+    dev = main.fork("dev")
+    dev.commit(*puts[1::2], Put("z/mine-once", inline(b"v"), settings={"owner": "me"}))
+    dev.commit(Put("z/mine-once", inline(b"w"), settings={"owner": "you"}))
+    return dev, mine
+
+
+def is_mine(entry: Entry) -> bool:
+    return entry.settings.get("owner") == "me"
+
+
+def test_a_listing_of_chosen_entries_is_as_if_there_were_no_others(main: Checkout) -> None:
+    dev, mine = written(main)
+    view = dev.view()
+    for prefix, delimiter, limit in itertools.product(PREFIXES, DELIMITERS, (1, 2, 1000)):
+        found: list[tuple[str, bool]] = []
+        after: str | None = ""
+        while after is not None:
+            page = dev.store.list(view, prefix=prefix, delimiter=delimiter, after=after, limit=limit, keep=is_mine)
+            found += names(page)
+            after = page.last
+        assert found == expected(mine, prefix, delimiter), (prefix, delimiter, limit)
+
+
+def test_versions_are_chosen_one_by_one(main: Checkout) -> None:
+    dev, mine = written(main)
+    found: list[tuple[str, bool]] = []
+    after: tuple[str, str | None] | None = ("", None)
+    while after is not None:
+        page = dev.store.list_versions(dev.view(), after=after, limit=2, keep=is_mine)
+        found += [(entry.key, is_latest) for entry, is_latest in page.versions]
+        after = page.last
+    keys = sorted([*mine, "z/mine-once"], key=str.encode)
+    assert found == [(key, key != "z/mine-once") for key in keys]

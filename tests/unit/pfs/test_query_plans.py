@@ -40,28 +40,50 @@ PLANS: list[tuple[str, Statement, list[str]]] = [
     ("read of a head, with bytes", entries._LIVE_DATA, [LIVE, SETTINGS, BLOB]),
     ("read at a commit", entries._LATEST, [LATEST, SETTINGS]),
     ("read at a commit, with bytes", entries._LATEST_DATA, [LATEST, SETTINGS, BLOB]),
-    ("listing of a head", entries._PAGE_LIVE, ["SEARCH entries USING INDEX entries_live (timeline_id=? AND key>?)"]),
+    (
+        "listing of a head",
+        entries._PAGE_LIVE.statements[False, False],
+        ["SEARCH entries USING INDEX entries_live (timeline_id=? AND key>?)"],
+    ),
     (
         "listing of a head, below a prefix's end",
-        entries._PAGE_LIVE_END,
+        entries._PAGE_LIVE.statements[True, False],
         ["SEARCH entries USING INDEX entries_live (timeline_id=? AND key>? AND key<?)"],
     ),
-    ("listing at a commit", entries._PAGE_AT, ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key>?)"]),
+    (
+        "listing at a commit",
+        entries._PAGE_AT.statements[False, False],
+        ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key>?)"],
+    ),
     (
         "listing at a commit, below a prefix's end",
-        entries._PAGE_AT_END,
+        entries._PAGE_AT.statements[True, False],
         ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key>? AND key<?)"],
     ),
-    ("versions", entries._VERSIONS, ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key>?)"]),
+    (
+        "versions",
+        entries._VERSIONS.statements[False, False],
+        ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key>?)"],
+    ),
     (
         "versions below a prefix's end",
-        entries._VERSIONS_END,
+        entries._VERSIONS.statements[True, False],
         ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key>? AND key<?)"],
     ),
     (
         "versions of a key",
-        entries._VERSIONS_OF_KEY,
+        entries._VERSIONS_OF_KEY.statements[False, False],
         ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key=? AND seq>? AND seq<?)"],
+    ),
+    (
+        "listing of a head, with settings",
+        entries._PAGE_LIVE.statements[False, True],
+        ["SEARCH entries USING INDEX entries_live (timeline_id=? AND key>?)", SETTINGS],
+    ),
+    (
+        "versions, with settings",
+        entries._VERSIONS.statements[True, True],
+        ["SEARCH entries USING INDEX entries_key (timeline_id=? AND key>? AND key<?)", SETTINGS],
     ),
     ("closing a version", entries._CLOSE, [LIVE]),
     (
@@ -108,6 +130,8 @@ PLANS: list[tuple[str, Statement, list[str]]] = [
             *(f"SEARCH {name}_setting {BRANCH_SETTING}" for name in refs.TOLD),
         ],
     ),
+    ("a branch's head", refs._HEAD, ["SEARCH branches USING INTEGER PRIMARY KEY (rowid=?)"]),
+    ("commits upwards", commits._UP, ["SEARCH commits USING PRIMARY KEY (timeline_id=? AND seq>? AND seq<?)"]),
     (
         "a repo's protections",
         protections._PROTECTIONS,
