@@ -4,8 +4,8 @@
     POST /v1/{project}/auth/tsd/token?type=s3import|s3export {user_name, password, otp, duration_s?} → {token, …}
 
 The first registers a client; its API key, as `Authorization: Bearer`, is what the second one asks for beside the two
-factors. It may be a GET too, as it is of the original's client. The token is a JSON Web Token that names a session;
-the session's own credentials come with it, for clients that have no header of their own to send.
+factors. Registering may be a GET too, as the original's client makes it. The token is a JSON Web Token that names a
+session; the session's own credentials come with it, for clients that have no header of their own to send.
 
 Whether something may be is looked at before the code, so that no code is used up in vain. Everything here blocks.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -48,6 +48,9 @@ class Login(msgspec.Struct, frozen=True):
     otp: _Text
     duration_s: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
+    def __repr__(self) -> str:
+        return f"Login({self.user_name!r})"
+
 
 class ApiKey(msgspec.Struct, frozen=True):
     api_key: str
@@ -75,7 +78,7 @@ class Asked:
     operation: str
     project: str
     login: Login
-    api_key: str = ""
+    api_key: str = field(default="", repr=False)
     kind: str = ""
     address: str = ""
 

@@ -91,6 +91,8 @@ def _register(line: Line, settings: Mapping[str, str]) -> int:
     known = files.registrations().get(environment)
     usual = known.endpoint if known else endpoint_of(settings) if environment == "prod" else ""
     gateway = _gateway(line.values.get("--endpoint") or ask("Endpoint", usual), settings)
+    if not gateway.is_private:
+        print(f"caret-s3cmd: {gateway.endpoint} is not encrypted: others can read your password.", file=sys.stderr)
     project = line.values.get("--project") or ask("Project")
     if not re.fullmatch(r"[a-z0-9-]{1,63}", project):
         raise Leave(USAGE, f"{project!r} is no project's name.")

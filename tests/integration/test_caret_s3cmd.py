@@ -26,7 +26,7 @@ from gateway.access.vault import open_vault
 from tests.clients.install import Pip, Unavailable, install
 
 from .enrolled import PASSWORD, Enrolled, client_of, enrol
-from .server import Server, clean_environment, until
+from .server import Server, clean_environment, free_port, until
 
 MIB = 1024 * 1024
 PROGRAM = Path(sys.executable).parent / "caret-s3cmd"
@@ -220,6 +220,14 @@ def test_who_has_not_registered_is_told_how_to(home: Home) -> None:
     assert b"nothing is registered for prod: caret-s3cmd --register" in done.stderr
 
 
+def test_where_no_gateway_answers_it_says_so(home: Home) -> None:
+    answers = [("Environment", "prod"), ("Project", "p11"), ("User", "u"), ("Password", "p"), ("One-time", "123456")]
+    code, _, shown = home.typed("--register", f"--endpoint=http://127.0.0.1:{free_port()}", answers=answers)
+    assert code == 111
+    assert "no gateway answers at http://127.0.0.1:" in shown
+    assert not (home.path / ".config").exists()
+
+
 def test_of_several_projects_one_has_to_be_chosen(home: Home, directory: Directory) -> None:
     home.register()
     first = home.person.project
@@ -333,9 +341,20 @@ def received(server: Server) -> int:
     return int(float(found[1]))
 
 
-def broken_off(home: Home, bucket: str, key: str, enough: int, *arguments: str | Path) -> str:
-    """Runs a put or sync, and interrupts it as Ctrl-C does once so many parts are there; the upload's id, as s3cmd
-    tells it."""
+def interrupt(process: subprocess.Popen[bytes]) -> None:
+    """As Ctrl-C does."""
+    process.send_signal(signal.SIGINT)
+
+
+def broken_off(
+    home: Home,
+    bucket: str,
+    key: str,
+    enough: int,
+    *arguments: str | Path,
+    by: Callable[[subprocess.Popen[bytes]], None] = interrupt,
+) -> str:
+    """Runs a put or sync, which breaks off once so many parts are there; the upload's id, as s3cmd tells it."""
     s3 = s3_of(home)
 
     def parts() -> int:
@@ -346,7 +365,7 @@ def broken_off(home: Home, bucket: str, key: str, enough: int, *arguments: str |
 
     process = home.begin(*arguments)
     _until_in(process, lambda: parts() >= enough)
-    process.send_signal(signal.SIGINT)
+    by(process)
     _, told = process.communicate(timeout=60)
     assert process.returncode != 0
     found = re.search(r"--upload-id (\S+)", told.decode())
@@ -414,6 +433,23 @@ def test_of_a_put_of_many_files_only_the_others_are_sent_then(ann: Home, bucket:
     assert received(ann.person.server) - before <= 11 * MIB
     entries = s3_of(ann).list_objects_v2(Bucket=bucket)["Contents"]
     assert {entry["Key"]: entry["Size"] for entry in entries} == {"p/large (1)": 15 * MIB, "p/small": 10}
+
+
+def test_a_session_that_ends_in_the_middle_loses_nothing(home: Home, directory: Directory, tmp_path: Path) -> None:
+    home.register()
+    code, output, shown = home.typed("mb", "s3://mybucket", answers=home.login())
+    assert code == 0, shown + output
+    (session,) = directory.sessions(user=home.person.name)
+    large = random_file(tmp_path / "large", 60 * MIB)
+    put = ("--multipart-chunk-size-mb=5", "--limit-rate=10m", "put", large, "s3://mybucket")
+    upload_id = broken_off(home, "mybucket", "large", 1, *put, by=lambda _: directory.end_session(session.access_key))
+    upload = {"Bucket": "mybucket", "Key": "large", "UploadId": upload_id}
+    sent = 5 * MIB * len(s3_of(home).list_parts(**upload)["Parts"])
+    before = received(home.person.server)
+    code, output, shown = home.typed("--upload-id", upload_id, "put", large, "s3://mybucket", answers=home.login())
+    assert code == 0, shown + output
+    assert received(home.person.server) - before < 60 * MIB - sent + MIB
+    assert s3_of(home).get_object(Bucket="mybucket", Key="large")["Body"].read() == large.read_bytes()
 
 
 def test_parts_of_a_file_that_has_changed_are_sent_again(ann: Home, bucket: str, tmp_path: Path) -> None:

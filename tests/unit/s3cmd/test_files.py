@@ -12,6 +12,7 @@ from gateway.s3cmd.exits import Leave
 from gateway.s3cmd.files import Registration, Session
 from gateway.s3cmd.resume import Target, find_local, target_of
 from gateway.s3cmd.s3cfg import endpoint_of, read_s3cfg, s3cfg_for, text
+from gateway.s3cmd.service import Gateway
 
 
 @pytest.fixture
@@ -82,6 +83,20 @@ def test_a_session_serves_its_endpoint_until_shortly_before_its_end(home: Path) 
     files.forget_session("prod", "p1", "s3import")
     files.forget_session("prod", "p1", "s3import")
     assert files.kept_session("prod", "p1", "s3import") is None
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "is_private"),
+    [("https://s3.example.org", True), ("http://127.0.0.1:9000", True), ("http://s3.example.org", False)],
+)
+def test_it_is_known_where_others_can_listen(endpoint: str, is_private: bool) -> None:
+    assert Gateway(endpoint).is_private == is_private
+
+
+@pytest.mark.parametrize("endpoint", ["", "s3.example.org", "ftp://h", "http://", "https://h/path", "https://h?q"])
+def test_what_is_no_endpoint_is_refused(endpoint: str) -> None:
+    with pytest.raises(Leave, match="is no endpoint"):
+        Gateway(endpoint)
 
 
 # ---------------------------------------------------------------- keys and files
