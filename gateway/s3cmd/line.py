@@ -46,6 +46,7 @@ class Line:
     values: dict[str, str] = field(default_factory=dict)
     chunk_size_mb: str | None = None
     encrypts: bool = False
+    is_trial: bool = False  # s3cmd's --dry-run
 
     @property
     def verb(self) -> str:
@@ -106,8 +107,10 @@ def _option(line: Line, argument: str, rest: Iterator[str]) -> None:
 def _note(line: Line, name: str, value: str) -> None:
     if name.startswith("--mul") and _CHUNK.startswith(name):
         line.chunk_size_mb = value
-    elif name == "--encrypt":
+    elif name.startswith("--encr") and "--encrypt".startswith(name):
         line.encrypts = True
+    elif name.startswith("--d") and "--dry-run".startswith(name):
+        line.is_trial = True
 
 
 def _letters(line: Line, argument: str, rest: Iterator[str]) -> None:
@@ -118,6 +121,8 @@ def _letters(line: Line, argument: str, rest: Iterator[str]) -> None:
             line.flags.add("--help")
         elif letter == "e":
             line.encrypts = True
+        elif letter == "n":
+            line.is_trial = True
         elif letter == "c":
             line.values["--config"] = attached or _next("-c", rest)
             line.arguments += [argument[:at]] if at > 1 else []

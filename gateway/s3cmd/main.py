@@ -175,7 +175,7 @@ def _print_token(line: Line, settings: Mapping[str, str]) -> int:
 def _carry_out(line: Line, settings: Mapping[str, str], program: str) -> int:
     gateway, session = _open_session(line, settings, line.kind)
     arguments = line.arguments
-    if "--upload-id" in line.values:
+    if "--upload-id" in line.values and not line.is_trial:
         further = _resume(line, settings, Uploads(gateway, session, target_of(line.operands[1:]).bucket))
         if further is None:
             return DONE

@@ -470,6 +470,8 @@ def test_an_upload_that_is_not_there_or_of_another_file_is_refused(ann: Home, bu
     upload_id = s3_of(ann).create_multipart_upload(Bucket=bucket, Key="another")["UploadId"]
     other = ann.run("--upload-id", upload_id, "put", file, f"s3://{bucket}")
     assert (other.returncode, b"none of the files named goes there" in other.stderr) == (64, True)
+    trial = ann.done("--dry-run", "--upload-id", upload_id, "put", file, f"s3://{bucket}/another")
+    assert "upload:" in trial
     encrypted = ann.run("-e", "--upload-id", upload_id, "put", file, f"s3://{bucket}/another")
     assert (encrypted.returncode, b"encrypted" in encrypted.stderr) == (64, True)
     assert not s3_of(ann).list_objects_v2(Bucket=bucket)["KeyCount"]

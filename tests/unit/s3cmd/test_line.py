@@ -64,6 +64,18 @@ def test_what_would_get_round_the_session_is_refused(word: str) -> None:
         parse_line(["ls", word])
 
 
+@pytest.mark.parametrize("word", ["-n", "-rn", "--dry-run", "--dry"])
+def test_a_trial_is_seen(word: str) -> None:
+    assert parse_line(["put", word, "f", "s3://b"]).is_trial
+    assert not parse_line(["put", "-r", "--delete-removed", "f", "s3://b"]).is_trial
+
+
+@pytest.mark.parametrize("word", ["-e", "-re", "--encrypt", "--encr"])
+def test_encryption_is_seen(word: str) -> None:
+    assert parse_line(["put", word, "f", "s3://b"]).encrypts
+    assert not parse_line(["put", "--encoding", "UTF-8", "f", "s3://b"]).encrypts
+
+
 @pytest.mark.parametrize("words", [["--upload-id"], ["put", "--exclude"], ["-m"], ["-c"]])
 def test_a_value_that_is_missing_is_told(words: list[str]) -> None:
     with pytest.raises(Leave, match="needs a value"):
