@@ -235,8 +235,8 @@ def test_an_administrator_decides_over_those_who_are_in_his_project_alone(
     assert [it.project for it in eve.call("get_user", user=ann).memberships] == [project], "others are not told"
 
 
-def test_a_disabled_user_gets_no_further_until_enabled(gateway: Server, api: Connection, eve: Connection) -> None:
-    user = api.call("list_keys").keys[-1].user
+def test_a_disabled_user_gets_no_further_until_enabled(api: Connection, eve: Connection, project: str) -> None:
+    user = f"{project}-eve"
     assert api.call("disable_user", user=user).disabled is not None
     until(lambda: status(eve, "list_projects") == 403, 2, "the key to be good for nothing")
     assert api.call("enable_user", user=user).disabled is None
