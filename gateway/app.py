@@ -33,6 +33,7 @@ from gateway.handlers import (
 from gateway.handlers.absent import absent
 from gateway.handlers.api import branches, history, merges, protections, repos, tags, transactions, trees, upkeep
 from gateway.handlers.api.feed import FeedHandlers
+from gateway.handlers.api.people import people_handlers
 from gateway.handlers.api.webhooks import WebhookHandlers
 from gateway.handlers.heads import Heads
 from gateway.handlers.sts import TokenService
@@ -46,7 +47,7 @@ from gateway.server.rest import ApiHandler, RestApi
 from gateway.server.service import ServiceEndpoints
 from gateway.server.sts_api import StsApi
 from gateway.server.tsd_api import TsdApi
-from gateway.server.upkeep import Upkeep, collect_garbage
+from gateway.server.upkeep import Upkeep, collect_garbage, forget_sessions
 from gateway.server.webhooks import Deliverer
 from pfs import Store, StoreConfig, open_store
 
@@ -139,7 +140,9 @@ API_HANDLERS: Mapping[str, ApiHandler] = {
 }
 
 
-def api_handlers(config: Config, heads: Heads, destinations: Destinations) -> Mapping[str, ApiHandler]:
+def api_handlers(
+    config: Config, heads: Heads, destinations: Destinations, directory: Directory
+) -> Mapping[str, ApiHandler]:
     """Those of all endpoints: of `API_HANDLERS`, and of those that need more than a call brings along."""
     feed, webhooks = FeedHandlers(heads), WebhookHandlers(destinations)
     return {
@@ -151,6 +154,7 @@ def api_handlers(config: Config, heads: Heads, destinations: Destinations) -> Ma
         "create_webhook": webhooks.create_webhook,
         "get_webhook": webhooks.get_webhook,
         "delete_webhook": webhooks.delete_webhook,
+        **people_handlers(directory),
     }
 
 
@@ -204,7 +208,7 @@ async def _serve(config: Config, store: Store, directory: Directory, heads: Head
         service = ServiceEndpoints(store, threads)
         authenticator = Authenticator(Keyring(Accounts.from_config(config), directory), config.region)
         destinations = Destinations.parse(config.webhook_allow)
-        handlers = api_handlers(config, heads, destinations)
+        handlers = api_handlers(config, heads, destinations, directory)
         api = RestApi(store, threads, authenticator, handlers, config.body_idle_timeout_s)
         pipeline = Pipeline(
             config=config,
@@ -221,6 +225,7 @@ async def _serve(config: Config, store: Store, directory: Directory, heads: Head
         server = Listener(config, pipeline)
         jobs = Upkeep(store, threads)
         jobs.every("collect-garbage", config.gc_interval_s, collect_garbage)
+        jobs.every("forget-sessions", config.gc_interval_s, partial(forget_sessions, directory))
         serving = asyncio.create_task(server.serve(listener))
         delivering = asyncio.create_task(Deliverer(store, threads, destinations).run())
         await stop.wait()

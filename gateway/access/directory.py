@@ -12,10 +12,11 @@ import re
 import secrets
 import string
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from blake3 import blake3
 from sqlalchemy import bindparam, insert, select, update
@@ -25,6 +26,7 @@ from gateway.access import attempts, keys, projects, totp, users
 from gateway.access.errors import Exists, Illegal, NotProven, TooMany, Unknown
 from gateway.access.keys import Held
 from gateway.access.model import (
+    DAY_S,
     Key,
     Member,
     NewApiKey,
@@ -37,11 +39,13 @@ from gateway.access.model import (
 )
 from gateway.access.passwords import hash_password, is_password
 from gateway.access.principals import DEFAULT_PROJECT
-from gateway.access.rights import Right, Rights
+from gateway.access.rights import NO_RIGHTS, Right, Rights
 from gateway.access.tables import generations
 from gateway.access.vault import Vault
 from gateway.access.web_tokens import WebTokens
 from pfs.sql import Connection, Database, Statement, Steps, upgrade
+
+KEEP_EXPIRED_S = 7 * DAY_S
 
 STEPS = Steps("migrations.gateway", "gateway_version")
 
@@ -51,6 +55,7 @@ _SECRET_ALPHABET = string.ascii_letters + string.digits  # no '/', no '+': some 
 _API_KEY_S = 365 * 86_400
 _PROJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _USER_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?")
+_LONGEST_DISPLAY_NAME = 128
 _GENERATION = Statement(select(generations.c.number).where(generations.c.name == "directory"))
 _NEXT_GENERATION = Statement(
     update(generations).where(generations.c.name == "directory").values(number=generations.c.number + 1)
@@ -145,12 +150,31 @@ class Directory:
             projects.set_policy(conn, project.id, policy)
             return replace(project, policy=policy)
 
+    def change_policy(self, name: str, changes: Mapping[str, Any]) -> Project:
+        """Gives these members of the policy other values; what others change at the same time stays. Raises Illegal."""
+        with self._change() as conn:
+            project = projects.project_named(conn, name)
+            policy = replace(project.policy, **changes)
+            _check_policy(policy)
+            projects.set_policy(conn, project.id, policy)
+            return replace(project, policy=policy)
+
     # ------------------------------------------------------------ people
 
-    def create_user(self, name: str, *, display_name: str = "", password: str | None = None) -> User:
-        """Raises Illegal, Exists."""
+    def create_user(
+        self,
+        name: str,
+        *,
+        display_name: str = "",
+        password: str | None = None,
+        project: str = "",
+        rights: Rights = NO_RIGHTS,
+    ) -> User:
+        """With rights in a project from the beginning, where these are given. Raises Illegal, Exists, Unknown."""
         if not _USER_NAME.fullmatch(name):
             raise Illegal(f"{name!r} is no user name: letters, digits, '.', '_', '@' and '-', at most 64 characters")
+        if not display_name.isprintable() or len(display_name) > _LONGEST_DISPLAY_NAME:
+            raise Illegal(f"a display name has at most {_LONGEST_DISPLAY_NAME} characters, all of them printable")
         digest = None if password is None else hash_password(password)
         with self._change() as conn:
             if users.find_user(conn, name) is not None:
@@ -163,7 +187,10 @@ class Directory:
                 password_hash=digest,
                 created_us=self._now_us(),
             )
-            return users.user_named(conn, name)
+            user = users.user_named(conn, name)
+            for right in rights:
+                projects.grant(conn, projects.project_named(conn, project).id, user.id, right, self._now_us())
+            return user
 
     def user(self, name: str) -> User:
         with self.database.connection() as conn:
@@ -211,12 +238,17 @@ class Directory:
         with self._change() as conn:
             project_id, user_id = _ids(conn, project, user)
             if not projects.revoke(conn, project_id, user_id, right):
-                raise Unknown(f"right {right.value} of", user)
+                raise Unknown("member", f"{user} with the right {right.value}")
 
     def members(self, project: str) -> Sequence[Member]:
         """By user and right."""
         with self.database.connection() as conn:
             return projects.members_of(conn, projects.project_named(conn, project).id)
+
+    def memberships(self, user: str) -> Sequence[tuple[str, Right]]:
+        """(project, right), by both."""
+        with self.database.connection() as conn:
+            return projects.memberships_of(conn, users.user_named(conn, user).id)
 
     def rights(self, project: str, user: str) -> Rights:
         with self.database.connection() as conn:
@@ -321,8 +353,7 @@ class Directory:
         with self.database.transaction() as conn:
             _check_blocks(conn, subjects, now_us)  # once more: others may have guessed meanwhile
             if knows and found is not None and found.disabled_us is None and self._use_code(conn, found, code, now_us):
-                for subject in subjects:
-                    attempts.succeeded(conn, subject)
+                attempts.succeeded(conn, f"user:{user}")
                 return found
             for subject in subjects:
                 attempts.failed(conn, subject, now_us)
@@ -384,6 +415,12 @@ class Directory:
         with self._change() as conn:
             if not keys.end_session(conn, access_key, self._now_us()):
                 raise Unknown("session", access_key)
+
+    def forget_sessions(self) -> int:
+        """Removes those that ran out `KEEP_EXPIRED_S` ago or longer; how many. Until then they are told expired, from
+        then on they are as if they had never been."""
+        with self.database.transaction() as conn:
+            return keys.forget_sessions(conn, self._now_us() - KEEP_EXPIRED_S * 1_000_000)
 
     # ------------------------------------------------------------ for the keyring
 

@@ -1,9 +1,10 @@
 """What the directory refuses with.
 
     DirectoryError
-    ├── Unknown          no such project, user, key
+    ├── Unknown          no such project, user, member, key, session
     ├── Exists           the name is taken
     ├── Illegal          a name, a right, a policy that cannot be
+    ├── Forbidden        not for whoever asks to do
     └── NotProven        a password or a code that is wrong, used, or missing: who asks learns no more
         └── TooMany      guessed too often; `retry_s` says when it is worth trying again
 
@@ -30,6 +31,10 @@ class Exists(DirectoryError):
 
 
 class Illegal(DirectoryError):
+    pass
+
+
+class Forbidden(DirectoryError):
     pass
 
 

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from gateway.access.directory import Directory, token_digest
+from gateway.access.errors import Unknown
 from gateway.access.model import OPEN, ProjectPolicy
-from gateway.access.principals import ANONYMOUS, DEFAULT_PROJECT, Accounts, Principal
+from gateway.access.principals import ANONYMOUS, DEFAULT_PROJECT, ROOT, Accounts, Principal
 from gateway.access.rights import Right, parse_rights
 
 FRESH_S = 1.0
@@ -91,10 +92,20 @@ class Keyring:
                 self._known.clear()
                 self._anonymous = None
 
+    def _policy_for(self, account: Principal) -> ProjectPolicy:
+        """Of its project, where the directory has that. Root is never locked out: it has no second factor."""
+        if account is ROOT:
+            return OPEN
+        try:
+            return self._directory.project(account.project).policy
+        except Unknown:
+            return OPEN
+
     def _look_up(self, access_key: str) -> Credential | None:
         secret = self._accounts.secret_for(access_key)
         if secret is not None:
-            return Credential(secret, self._accounts.principal_for(access_key))
+            principal = self._accounts.principal_for(access_key)
+            return Credential(secret, principal, self._policy_for(principal))
         found = self._directory.held(access_key)
         if found is None:
             return None

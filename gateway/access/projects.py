@@ -34,6 +34,12 @@ _MEMBERS = Statement(
     .where(_M.project_id == bindparam("project"))
     .order_by(_U.name, _M.granted)
 )
+_MEMBERSHIPS = Statement(
+    select(_P.name, _M.granted)
+    .join_from(memberships, projects, _P.id == _M.project_id)
+    .where(_M.user_id == bindparam("user"))
+    .order_by(_P.name, _M.granted)
+)
 _RIGHTS = Statement(select(_M.granted).where(_M.project_id == bindparam("project"), _M.user_id == bindparam("user")))
 _GRANT = Statement(
     insert(memberships).values({name: bindparam(name) for name in ("project_id", "user_id", "granted", "created_us")})
@@ -88,6 +94,11 @@ def members_of(conn: Connection, project_id: int) -> Sequence[Member]:
     return [
         Member(name, Right(right), created_us) for name, right, created_us in conn.all(_MEMBERS, project=project_id)
     ]
+
+
+def memberships_of(conn: Connection, user_id: int) -> Sequence[tuple[str, Right]]:
+    """(project, right), by both."""
+    return [(project, Right(right)) for project, right in conn.all(_MEMBERSHIPS, user=user_id)]
 
 
 def rights_of(conn: Connection, project_id: int, user_id: int) -> Rights:

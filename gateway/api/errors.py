@@ -28,10 +28,17 @@ CODES: Mapping[str, int] = {
     "NoSuchProtection": 404,
     "NoSuchTransaction": 404,
     "NoSuchWebhook": 404,
+    "NoSuchProject": 404,
+    "NoSuchUser": 404,
+    "NoSuchMember": 404,
+    "NoSuchAccessKey": 404,
+    "NoSuchSession": 404,
     "MethodNotAllowed": 405,
     "RepoExists": 409,
     "BranchExists": 409,
     "TagExists": 409,
+    "ProjectExists": 409,
+    "UserExists": 409,
     "UnrelatedRepo": 409,  # details: rev, repo
     "MergeConflict": 409,  # details: conflicts
     "TransactionConflict": 409,  # details: keys

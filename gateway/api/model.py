@@ -535,3 +535,207 @@ class Collected(Answer, frozen=True, kw_only=True):
     blobs_condemned: int
     bytes_condemned: int
     dry_run: bool
+
+
+# ---------------------------------------------------------------- people
+
+ProjectName = Annotated[
+    str,
+    Meta(description="A project's name: a-z, 0-9 and '-'.", pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+]
+UserName = Annotated[
+    str,
+    Meta(
+        description="A user's name: letters, digits, '.', '_', '@' and '-'.",
+        pattern="^[A-Za-z0-9]([A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?$",
+    ),
+]
+AccessKeyName = Annotated[str, Meta(description="An access key.", pattern="^[A-Za-z0-9._-]{3,128}$")]
+Right = Literal["member", "import", "export", "admin"]
+Audits = Literal["everything", "refusals"]
+ExportBucket = Annotated[
+    str,
+    Meta(description="A bucket as it is listed, or branch.repo.", pattern="^[a-z0-9][a-z0-9.-]{0,190}$"),
+]
+ExportBuckets = Annotated[list[ExportBucket], Meta(max_length=1000)] | Literal["all"]
+SessionSeconds = Annotated[int, Meta(ge=900, le=7 * 86_400)]
+
+
+class Project(Answer, frozen=True, kw_only=True):
+    """`number` has 12 digits: ARNs name the project by it. `requires_session`: an access key alone is not enough.
+    `max_session_s`: the longest session. `export_buckets`: what may be exported from. `audits`: what the audit log
+    keeps of it, everything, or refusals and administration."""
+
+    name: str
+    number: str
+    created: datetime
+    requires_session: bool
+    max_session_s: int
+    export_buckets: list[str] | Literal["all"]
+    audits: Audits
+
+
+class Projects(Answer, frozen=True, kw_only=True):
+    """By name."""
+
+    projects: list[Project]
+
+
+class ListProjects(Input, frozen=True, kw_only=True):
+    """All of them for root, his own for an administrator."""
+
+
+class CreateProject(Input, frozen=True, kw_only=True):
+    """For root."""
+
+    name: ProjectName
+    requires_session: bool = False
+    max_session_s: SessionSeconds = 43_200
+    export_buckets: ExportBuckets = "all"
+    audits: Audits = "refusals"
+
+
+class OfProject(Input, frozen=True, kw_only=True):
+    project: ProjectName
+
+
+class ChangeProject(Input, frozen=True, kw_only=True):
+    """For root. What is null stays as it is."""
+
+    project: ProjectName
+    requires_session: bool | None = None
+    max_session_s: SessionSeconds | None = None
+    export_buckets: ExportBuckets | None = None
+    audits: Audits | None = None
+
+
+class User(Answer, frozen=True, kw_only=True):
+    """`id` is what S3 shows as an owner's. `disabled`: since when keys and sessions do not work."""
+
+    name: str
+    id: str
+    display_name: str
+    has_password: bool
+    has_totp: bool
+    created: datetime
+    disabled: datetime | None = None
+
+
+class Membership(Answer, frozen=True, kw_only=True):
+    project: str
+    rights: list[Right]
+
+
+class UserDetail(User, frozen=True, kw_only=True):
+    """With the rights that the caller may see: all for root, those in his project for an administrator."""
+
+    memberships: list[Membership]
+
+
+class Users(Answer, frozen=True, kw_only=True):
+    """By name."""
+
+    users: list[User]
+
+
+class ListUsers(Input, frozen=True, kw_only=True):
+    """All of them for root, those with a right in his project for an administrator."""
+
+
+class CreateUser(Input, frozen=True, kw_only=True):
+    """`rights` in `project` from the beginning. An administrator gives one at least, in his project."""
+
+    name: UserName
+    display_name: Annotated[str, Meta(max_length=128)] = ""
+    project: ProjectName | None = None
+    rights: Annotated[list[Right], Meta(max_length=4)] = []
+
+
+class OfUser(Input, frozen=True, kw_only=True):
+    user: UserName
+
+
+class SetPassword(Input, frozen=True, kw_only=True):
+    user: UserName
+    password: Annotated[str, Meta(min_length=8, max_length=1024)]
+
+
+class Totp(Answer, frozen=True, kw_only=True):
+    """What an authenticator app makes codes from, told this once: the secret in base32, and as the URI of a QR code."""
+
+    user: str
+    secret: str
+    uri: str
+
+
+class Member(Answer, frozen=True, kw_only=True):
+    user: str
+    rights: list[Right]
+
+
+class Members(Answer, frozen=True, kw_only=True):
+    """By name."""
+
+    members: list[Member]
+
+
+class OfMember(Input, frozen=True, kw_only=True):
+    project: ProjectName
+    user: UserName
+    right: Right
+
+
+class AccessKey(Answer, frozen=True, kw_only=True):
+    """`disabled`: since when it does not work."""
+
+    access_key: str
+    user: str
+    project: str
+    created: datetime
+    disabled: datetime | None = None
+
+
+class NewAccessKey(AccessKey, frozen=True, kw_only=True):
+    """The secret is told this once."""
+
+    secret: str
+
+
+class AccessKeys(Answer, frozen=True, kw_only=True):
+    """The oldest first."""
+
+    keys: list[AccessKey]
+
+
+class Held(Input, frozen=True, kw_only=True):
+    """Of this user, in this project; null is any."""
+
+    user: UserName | None = None
+    project: ProjectName | None = None
+
+
+class CreateKey(Input, frozen=True, kw_only=True):
+    project: ProjectName
+    user: UserName
+
+
+class OfKey(Input, frozen=True, kw_only=True):
+    access_key: AccessKeyName
+
+
+class Session(Answer, frozen=True, kw_only=True):
+    """`assumed`: the role and the session's name, where a role was assumed."""
+
+    access_key: str
+    user: str
+    project: str
+    rights: list[Right]
+    created: datetime
+    expires: datetime
+    assumed: str | None = None
+
+
+class Sessions(Answer, frozen=True, kw_only=True):
+    """Those in force, the oldest first."""
+
+    sessions: list[Session]

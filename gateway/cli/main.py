@@ -18,6 +18,10 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "import": "gateway.cli.bundles:import_command",
     },
     "People": {
+        "project": "gateway.cli.project:project_group",
+        "user": "gateway.cli.user:user_group",
+        "member": "gateway.cli.member:member_group",
+        "key": "gateway.cli.key:key_group",
         "session": "gateway.cli.session:session_group",
         "credentials": "gateway.cli.credentials:credentials_command",
     },

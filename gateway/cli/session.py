@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-import pfs
-from gateway.access.directory import Directory
-from gateway.access.errors import DirectoryError
 from gateway.access.model import Session
 from gateway.access.rights import format_rights
-from gateway.access.vault import VaultError
-from gateway.app import directory_of
 from gateway.cli.calling import Command
-from gateway.cli.exits import FOUND_WRONG, CannotStart
-from gateway.cli.settings import setting_options, settings_from
-
-_SETTINGS = ("data", "database_url", "secret_keys")
-_EMBEDDED = "gateway.db"  # opening a directory makes it where it is not
-
-
-class Refused(click.ClickException):
-    exit_code = FOUND_WRONG
-
-
-@contextlib.contextmanager
-def _directory(options: dict[str, Any]) -> Iterator[Directory]:
-    config = settings_from(options).config
-    if config.database_url is None and not (config.data / _EMBEDDED).exists():
-        raise CannotStart(f"there is no gateway's directory in {config.data}; name its folder with --data")
-    try:
-        with contextlib.closing(directory_of(config)) as directory:
-            yield directory
-    except DirectoryError as error:
-        raise Refused(str(error)) from error
-    except (pfs.StoreError, VaultError, OSError) as error:
-        raise CannotStart(f"the directory in {config.data} cannot be used: {error}") from error
+from gateway.cli.local_directory import DIRECTORY_SETTINGS, local_directory
+from gateway.cli.settings import setting_options
 
 
 @click.group("session")
@@ -52,10 +25,10 @@ def session_group() -> None:
 @click.option("--user", default="", metavar="NAME", help="This user's alone.")
 @click.option("--project", default="", metavar="NAME", help="This project's alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@setting_options(_SETTINGS)
+@setting_options(DIRECTORY_SETTINGS)
 def list_command(user: str, project: str, as_json: bool, **options: Any) -> None:
     """List the sessions in force, the oldest first."""
-    with _directory(options) as directory:
+    with local_directory(options) as directory:
         found = directory.sessions(user=user, project=project)
     if as_json:
         click.echo(json.dumps([_document(session) for session in found], indent=2))
@@ -66,7 +39,7 @@ def list_command(user: str, project: str, as_json: bool, **options: Any) -> None
 @session_group.command("end", cls=Command, example="caret session end --user ann --data ./data")
 @click.argument("access_keys", metavar="[ACCESS_KEY]...", nargs=-1)
 @click.option("--user", default="", metavar="NAME", help="End all sessions of this user.")
-@setting_options(_SETTINGS)
+@setting_options(DIRECTORY_SETTINGS)
 def end_command(access_keys: Sequence[str], user: str, **options: Any) -> None:
     """End sessions; they stop working within a second, everywhere.
 
@@ -74,7 +47,7 @@ def end_command(access_keys: Sequence[str], user: str, **options: Any) -> None:
     """
     if bool(access_keys) == bool(user):
         raise click.UsageError("name the access keys of sessions, or their user with --user")
-    with _directory(options) as directory:
+    with local_directory(options) as directory:
         if user:
             directory.user(user)
             access_keys = [session.access_key for session in directory.sessions(user=user)]

@@ -13,6 +13,7 @@ from gateway.api import model
 from gateway.client.connection import Connection
 
 _NOTHING: dict[str, str] = {}  # a default, never written to
+_NO_RIGHTS: list[model.Right] = []  # the same
 
 
 class Endpoints:
@@ -355,3 +356,127 @@ class Endpoints:
         """Remove what nothing refers to any more."""
         answer: model.Collected = self._connection.call("collect_garbage", dry_run=dry_run)
         return answer
+
+    def list_projects(self) -> model.Projects:
+        """Projects, by name."""
+        answer: model.Projects = self._connection.call("list_projects")
+        return answer
+
+    def create_project(
+        self,
+        name: str,
+        *,
+        requires_session: bool = False,
+        max_session_s: int = 43200,
+        export_buckets: model.ExportBuckets = "all",
+        audits: model.Audits = "refusals",
+    ) -> model.Project:
+        """Make a project: a namespace of buckets, people with rights in it, a policy."""
+        answer: model.Project = self._connection.call(
+            "create_project",
+            name=name,
+            requires_session=requires_session,
+            max_session_s=max_session_s,
+            export_buckets=export_buckets,
+            audits=audits,
+        )
+        return answer
+
+    def get_project(self, project: str) -> model.Project:
+        """A project and its policy."""
+        answer: model.Project = self._connection.call("get_project", project=project)
+        return answer
+
+    def change_project(
+        self,
+        project: str,
+        *,
+        requires_session: bool | None = None,
+        max_session_s: int | None = None,
+        export_buckets: model.ExportBuckets | None = None,
+        audits: model.Audits | None = None,
+    ) -> model.Project:
+        """Change a project's policy."""
+        answer: model.Project = self._connection.call(
+            "change_project",
+            project=project,
+            requires_session=requires_session,
+            max_session_s=max_session_s,
+            export_buckets=export_buckets,
+            audits=audits,
+        )
+        return answer
+
+    def list_members(self, project: str) -> model.Members:
+        """Who has rights in a project, and which."""
+        answer: model.Members = self._connection.call("list_members", project=project)
+        return answer
+
+    def grant(self, project: str, user: str, right: model.Right) -> None:
+        """Give a user a right in a project. Again is no error."""
+        self._connection.call("grant", project=project, user=user, right=right)
+
+    def revoke(self, project: str, user: str, right: model.Right) -> None:
+        """Take a right away, from sessions in force as well."""
+        self._connection.call("revoke", project=project, user=user, right=right)
+
+    def list_users(self) -> model.Users:
+        """Users, by name."""
+        answer: model.Users = self._connection.call("list_users")
+        return answer
+
+    def create_user(
+        self, name: str, *, display_name: str = "", project: str | None = None, rights: list[model.Right] = _NO_RIGHTS
+    ) -> model.UserDetail:
+        """Make a user."""
+        answer: model.UserDetail = self._connection.call(
+            "create_user", name=name, display_name=display_name, project=project, rights=rights
+        )
+        return answer
+
+    def get_user(self, user: str) -> model.UserDetail:
+        """A user and his rights."""
+        answer: model.UserDetail = self._connection.call("get_user", user=user)
+        return answer
+
+    def disable_user(self, user: str) -> model.UserDetail:
+        """Have a user's keys and sessions work no more; what he wrote stays."""
+        answer: model.UserDetail = self._connection.call("disable_user", user=user)
+        return answer
+
+    def enable_user(self, user: str) -> model.UserDetail:
+        """Have them work again."""
+        answer: model.UserDetail = self._connection.call("enable_user", user=user)
+        return answer
+
+    def set_password(self, user: str, password: str) -> None:
+        """Give a user another password."""
+        self._connection.call("set_password", user=user, password=password)
+
+    def enrol_totp(self, user: str) -> model.Totp:
+        """Give a user a new secret for one-time codes; codes of the old one count no more."""
+        answer: model.Totp = self._connection.call("enrol_totp", user=user)
+        return answer
+
+    def list_keys(self, *, user: str | None = None, project: str | None = None) -> model.AccessKeys:
+        """Access keys, without their secrets, the oldest first."""
+        answer: model.AccessKeys = self._connection.call("list_keys", user=user, project=project)
+        return answer
+
+    def create_key(self, project: str, user: str) -> model.NewAccessKey:
+        """Give a user an access key for a project; its secret is told this once."""
+        answer: model.NewAccessKey = self._connection.call("create_key", project=project, user=user)
+        return answer
+
+    def disable_key(self, access_key: str) -> None:
+        """Have an access key work no more, for ever."""
+        self._connection.call("disable_key", access_key=access_key)
+
+    def list_sessions(self, *, user: str | None = None, project: str | None = None) -> model.Sessions:
+        """Sessions in force, the oldest first."""
+        answer: model.Sessions = self._connection.call("list_sessions", user=user, project=project)
+        return answer
+
+    def end_session(self, access_key: str) -> None:
+        """End a session."""
+        self._connection.call("end_session", access_key=access_key)

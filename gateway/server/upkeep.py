@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from gateway import metrics
+from gateway.access.directory import Directory
 from pfs import Store, StoreBusy, StoreClosed, StoreError
 
 _log = logging.getLogger(__name__)
@@ -82,4 +83,10 @@ def collect_garbage(store: Store, should_stop: Callable[[], bool]) -> bool:
         collected = store.collect_garbage(should_stop=should_stop)
         metrics.garbage_collected(collected.counts, collected.bytes)
         return collected.is_complete
+    return True
+
+
+def forget_sessions(directory: Directory, _store: Store, _should_stop: Callable[[], bool]) -> bool:
+    """The job that removes sessions that ran out long ago."""
+    directory.forget_sessions()
     return True

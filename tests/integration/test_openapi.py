@@ -19,6 +19,9 @@ from schemathesis import GenerationMode
 from schemathesis.checks import content_type_conformance, not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
+from gateway.access.directory import Directory, open_directory
+from gateway.access.rights import Right
+from gateway.access.vault import open_vault
 from gateway.api.endpoints import ENDPOINTS, PREFIX
 from gateway.api.errors import CODES
 from gateway.api.openapi import PATH, codes_of, openapi
@@ -49,9 +52,18 @@ TELLING: Mapping[str, Sequence[str]] = {
     "after_rev": ["dev"],
     "key": ["k"],
     "pattern": ["gone"],
+    "project": ["p11"],
+    "user": ["ann"],
+    "right": ["import"],
     "url": ["http://127.0.0.1:9/"],  # nobody listens there
 }
-USED_UP = {"DELETE", "PATCH", "commit_transaction"}  # methods and endpoints whose good case comes only once
+USED_UP = {
+    "DELETE",
+    "PATCH",
+    "commit_transaction",
+    "disable_key",
+}  # methods and endpoints whose good case comes only once
+ID_FIELDS = {"id", "access_key"}
 IN_THE_WAY = {"expected_head", "wait_s"}
 
 
@@ -90,14 +102,16 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def clients(fuzzed: Server) -> tuple[Connection, Any]:
-    return fuzzed.api(), fuzzed.client()
+def clients(fuzzed: Server) -> Iterator[tuple[Connection, Any, Directory]]:
+    with contextlib.closing(open_directory(fuzzed.data, None, open_vault(fuzzed.data))) as directory:
+        yield fuzzed.api(), fuzzed.client(), directory
 
 
-def populate(api: Connection, s3: Any) -> Mapping[str, str]:
+def populate(api: Connection, s3: Any, directory: Directory) -> Mapping[str, str]:
     """Makes the repo that `TELLING` speaks of, with branches that have parted, whatever has become of it before.
 
-    The ids of its transaction and its webhook, by the path that they are found under.
+    So it does with the project and the user. The ids of a transaction, a webhook, a key and a session, by the path that
+    they are found under.
     """
     with contextlib.suppress(Refusal):
         for known in api.call("list_protections", repo="photos").protections:
@@ -116,7 +130,15 @@ def populate(api: Connection, s3: Any) -> Mapping[str, str]:
     s3.put_object(Bucket="dev.photos", Key="k", Body=b"theirs")
     api.call("create_tag", repo="photos", name="v1", rev="HEAD^")
     api.call("protect", repo="photos", pattern="gone")
+    with contextlib.suppress(Refusal):
+        api.call("create_project", name="p11")
+    with contextlib.suppress(Refusal):
+        api.call("create_user", name="ann")
+    api.call("grant", project="p11", user="ann", right="import")
+    session = directory.begin_session("p11", "ann", frozenset({Right.IMPORT}), 900).session
     return {
+        "keys": api.call("create_key", project="p11", user="ann").access_key,
+        "sessions": session.access_key,
         "transactions": api.call("begin_transaction", repo="photos", branch="main").id,
         "webhooks": api.call("create_webhook", repo="photos", url="http://127.0.0.1:9/").id,
     }
@@ -124,8 +146,8 @@ def populate(api: Connection, s3: Any) -> Mapping[str, str]:
 
 def aim(case: Any, draw: Any, ids: Mapping[str, str]) -> None:
     """Has the case speak of what there is."""
-    if "id" in case.path_parameters:
-        case.path_parameters["id"] = next(known for place, known in ids.items() if f"/{place}/" in case.path)
+    for name in ID_FIELDS & case.path_parameters.keys():
+        case.path_parameters[name] = next(known for place, known in ids.items() if f"/{place}/" in case.path)
     for given in (case.path_parameters, case.query, case.body):
         if isinstance(given, dict):
             for name in IN_THE_WAY & given.keys():
@@ -137,7 +159,7 @@ def aim(case: Any, draw: Any, ids: Mapping[str, str]) -> None:
 @pytest.mark.parametrize("name", CALLABLE)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["good", "bad"])
 def test_an_endpoint_answers_as_the_document_says(
-    fuzzed: Server, clients: tuple[Connection, Any], name: str, mode: GenerationMode
+    fuzzed: Server, clients: tuple[Connection, Any, Directory], name: str, mode: GenerationMode
 ) -> None:
     endpoint = ENDPOINTS[name]
     operation = schemathesis.openapi.from_dict(dict(openapi()))[PREFIX + endpoint.path][endpoint.method]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Callable
 
 import pytest
 
+from gateway.access.directory import Directory, open_directory
+from gateway.access.rights import Right
+from gateway.access.vault import open_vault
 from gateway.client.connection import Connection, Refusal
 
 from .server import Server, until
 
+RIGHTS = frozenset({Right.MEMBER})
+MONTH_US = 30 * 86_400 * 1_000_000
 EAGER = ("--retention-s", "0", "--gc-grace-s", "0")
 
 
@@ -53,6 +60,17 @@ def test_garbage_goes_on_schedule(serve: Callable[..., Server]) -> None:
     metrics = server.get("/-/metrics")[2]
     assert b'caret_upkeep_runs_total{job="collect-garbage",outcome="done"}' in metrics
     assert b'outcome="failed"' not in metrics
+
+
+def test_sessions_that_ran_out_long_ago_go_on_schedule(serve: Callable[..., Server]) -> None:
+    server = serve(options=("--gc-interval-s", "0.5"), workers=1)
+    with contextlib.closing(open_directory(server.data, None, open_vault(server.data))) as directory:
+        directory.create_user("ann", project="default", rights=RIGHTS)
+        past = Directory(directory.database, open_vault(server.data), lambda: time.time_ns() // 1000 - MONTH_US)
+        old = past.begin_session("default", "ann", RIGHTS, 3600).session.access_key
+        new = directory.begin_session("default", "ann", RIGHTS, 3600).session.access_key
+        until(lambda: directory.held(old) is None, 20, "the old session to be removed")
+        assert directory.held(new) is not None
 
 
 def test_an_interval_of_0_is_never(api: Connection, serve: Callable[..., Server]) -> None:
