@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from gateway.access.directory import Directory, token_digest
+from gateway.access.errors import Unknown
 from gateway.access.model import OPEN, ProjectPolicy
 from gateway.access.principals import ANONYMOUS, DEFAULT_PROJECT, Accounts, Principal
 from gateway.access.rights import Right, parse_rights
@@ -73,7 +74,9 @@ class Keyring:
         self._refresh()
         if self._anonymous is None:
             policy = self._directory.project(DEFAULT_PROJECT).policy
-            self._anonymous = replace(ANONYMOUS, is_confined=policy.requires_session)
+            self._anonymous = replace(
+                ANONYMOUS, is_confined=policy.requires_session, audits_everything=policy.audits_everything
+            )
         return self._anonymous
 
     def _refresh(self) -> None:
@@ -89,7 +92,7 @@ class Keyring:
     def _look_up(self, access_key: str) -> Credential | None:
         secret = self._accounts.secret_for(access_key)
         if secret is not None:
-            return Credential(secret, self._accounts.principal_for(access_key))
+            return Credential(secret, self._audited(self._accounts.principal_for(access_key)))
         found = self._directory.held(access_key)
         if found is None:
             return None
@@ -107,7 +110,16 @@ class Keyring:
             user=user.name,
             session=access_key if held.digest is not None else "",
             export_buckets=project.policy.export_buckets,
+            audits_everything=project.policy.audits_everything,
         )
         return Credential(
             sealed, principal, project.policy, held.digest, held.expires_us, bool(held.proven), held.assumed
         )
+
+    def _audited(self, principal: Principal) -> Principal:
+        """An account of the configuration, whose project need not be in the directory."""
+        try:
+            policy = self._directory.project(principal.project).policy
+        except Unknown:
+            return principal
+        return replace(principal, audits_everything=policy.audits_everything)

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     },
     "People": {
         "session": "gateway.cli.session:session_group",
+        "audit": "gateway.cli.audit:audit_group",
         "credentials": "gateway.cli.credentials:credentials_command",
     },
     "History": {

@@ -21,7 +21,7 @@ from gateway.cli.calling import Command
 from gateway.cli.exits import FOUND_WRONG, CannotStart
 from gateway.cli.settings import setting_options, settings_from
 
-_SETTINGS = ("data", "database_url", "secret_keys")
+DIRECTORY_SETTINGS = ("data", "database_url", "secret_keys")
 _EMBEDDED = "gateway.db"  # opening a directory makes it where it is not
 
 
@@ -30,7 +30,8 @@ class Refused(click.ClickException):
 
 
 @contextlib.contextmanager
-def _directory(options: dict[str, Any]) -> Iterator[Directory]:
+def opened_directory(options: dict[str, Any]) -> Iterator[Directory]:
+    """The directory that the settings lead to, for a command on the gateway's machine."""
     config = settings_from(options).config
     if config.database_url is None and not (config.data / _EMBEDDED).exists():
         raise CannotStart(f"there is no gateway's directory in {config.data}; name its folder with --data")
@@ -52,10 +53,10 @@ def session_group() -> None:
 @click.option("--user", default="", metavar="NAME", help="This user's alone.")
 @click.option("--project", default="", metavar="NAME", help="This project's alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@setting_options(_SETTINGS)
+@setting_options(DIRECTORY_SETTINGS)
 def list_command(user: str, project: str, as_json: bool, **options: Any) -> None:
     """List the sessions in force, the oldest first."""
-    with _directory(options) as directory:
+    with opened_directory(options) as directory:
         found = directory.sessions(user=user, project=project)
     if as_json:
         click.echo(json.dumps([_document(session) for session in found], indent=2))
@@ -66,7 +67,7 @@ def list_command(user: str, project: str, as_json: bool, **options: Any) -> None
 @session_group.command("end", cls=Command, example="caret session end --user ann --data ./data")
 @click.argument("access_keys", metavar="[ACCESS_KEY]...", nargs=-1)
 @click.option("--user", default="", metavar="NAME", help="End all sessions of this user.")
-@setting_options(_SETTINGS)
+@setting_options(DIRECTORY_SETTINGS)
 def end_command(access_keys: Sequence[str], user: str, **options: Any) -> None:
     """End sessions; they stop working within a second, everywhere.
 
@@ -74,7 +75,7 @@ def end_command(access_keys: Sequence[str], user: str, **options: Any) -> None:
     """
     if bool(access_keys) == bool(user):
         raise click.UsageError("name the access keys of sessions, or their user with --user")
-    with _directory(options) as directory:
+    with opened_directory(options) as directory:
         if user:
             directory.user(user)
             access_keys = [session.access_key for session in directory.sessions(user=user)]
