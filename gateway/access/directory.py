@@ -261,7 +261,7 @@ class Directory:
 
     def disable_key(self, access_key: str) -> None:
         """Raises Unknown, also where it is disabled already."""
-        with self._change("disable_key", access_key=access_key) as conn:
+        with self._change("disable_key", access_key=access_key, **self._whose(access_key)) as conn:
             if not keys.disable_key(conn, access_key, self._now_us()):
                 raise Unknown("access key", access_key)
 
@@ -368,9 +368,18 @@ class Directory:
 
     def end_session(self, access_key: str) -> None:
         """Raises Unknown, also where it has ended already."""
-        with self._change("end_session", access_key=access_key) as conn:
+        with self._change("end_session", access_key=access_key, **self._whose(access_key)) as conn:
             if not keys.end_session(conn, access_key, self._now_us()):
                 raise Unknown("session", access_key)
+
+    def _whose(self, access_key: str) -> dict[str, str]:
+        """The project and the user of a key or a session, for its record; neither ever changes."""
+        with self.database.connection() as conn:
+            held = keys.find_key(conn, access_key) or keys.find_session(conn, access_key)
+            if held is None:
+                return {}
+            project, user = projects.project_by_id(conn, held.project_id), users.user_by_id(conn, held.user_id)
+        return {"project": project.name, "user": user.name}
 
     # ------------------------------------------------------------ for the keyring
 

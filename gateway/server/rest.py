@@ -308,6 +308,8 @@ def _convert(endpoint: Endpoint, values: Mapping[str, Any], *, strict: bool) -> 
 
 
 def _as_api(error: S3Error) -> ApiError:
+    if isinstance(error, ServiceUnavailable):
+        return ApiError("Busy", error.detail)
     return ApiError(error.code, error.detail, status=error.status)
 
 

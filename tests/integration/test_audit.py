@@ -23,7 +23,7 @@ from gateway.access.directory import Directory, open_directory
 from gateway.access.model import NewSession, ProjectPolicy
 from gateway.access.rights import Right
 from gateway.access.vault import open_vault
-from gateway.client.connection import Connection, Credentials
+from gateway.client.connection import Connection, Credentials, Refusal
 
 from .people import Person
 from .server import REPOSITORY, Server, clean_environment, until
@@ -225,8 +225,11 @@ def test_what_can_not_be_recorded_is_not_read(alone: tuple[Server, Directory, An
         root.create_bucket(Bucket="elsewhere")
         root.put_object(Bucket="elsewhere", Key="k", Body=b"content")
         assert root.get_object(Bucket="elsewhere", Key="k")["Body"].read() == b"content", "which records no reads"
+        with contextlib.closing(server.api()) as api, pytest.raises(Refusal) as busy:
+            api.call("create_branch", repo="elsewhere", name="dev")
+        assert (busy.value.status, busy.value.code) == (503, "Busy")
     until(lambda: _reads(s3, name), 5, "reads to be recorded again")
-    assert "caret_audit_failures_total 2.0" in server.get("/-/metrics")[2].decode()
+    assert "caret_audit_failures_total 3.0" in server.get("/-/metrics")[2].decode()
 
 
 def _reads(s3: Any, name: str) -> bool:
@@ -252,11 +255,11 @@ def test_the_command_searches_and_verifies(gateway: Server, directory: Directory
     assert ended.returncode == 0
     found = caret("audit", "search", "--operation", "end_session", "-n", "1", "--json", data=gateway.data)
     record = json.loads(found.stdout)
-    assert record["about"] == {"access_key": made.session.access_key}
+    assert record["about"] == {"access_key": made.session.access_key, "user": f"{name}-ann"}
     assert record["who"].startswith("os:")
     lines = caret("audit", "search", "--project", name, data=gateway.data).stdout.splitlines()
     assert lines[0].split() == ["SEQ", "TIME", "PROJECT", "WHO", "OPERATION", "OUTCOME", "WHAT", "ADDRESS"]
-    assert [line.split()[4] for line in lines[1:]] == ["create_project", "grant"]
+    assert [line.split()[4] for line in lines[1:]] == ["create_project", "grant", "end_session"]
     head = json.loads(caret("audit", "verify", "--json", data=gateway.data).stdout)["head"]
     directory.create_user(f"{name}-ben")
     assert caret("audit", "verify", "--head", head, data=gateway.data).returncode == 0
