@@ -37,6 +37,7 @@ from gateway.handlers.api.feed import FeedHandlers
 from gateway.handlers.api.webhooks import WebhookHandlers
 from gateway.handlers.heads import Heads
 from gateway.handlers.sts import TokenService
+from gateway.handlers.tsd import LoginService
 from gateway.s3.route import ABSENT, OPERATIONS
 from gateway.server.access_log import AccessLog
 from gateway.server.auditing import Auditor
@@ -46,6 +47,7 @@ from gateway.server.pipeline import Handler, Pipeline
 from gateway.server.rest import ApiHandler, RestApi
 from gateway.server.service import ServiceEndpoints
 from gateway.server.sts_api import StsApi
+from gateway.server.tsd_api import TsdApi
 from gateway.server.upkeep import Upkeep, collect_garbage
 from gateway.server.webhooks import Deliverer
 from pfs import Store, StoreConfig, open_store
@@ -217,6 +219,7 @@ async def _serve(config: Config, store: Store, directory: Directory, heads: Head
             service=service,
             api=api,
             sts=StsApi(store, threads, authenticator, TokenService(directory), config.body_idle_timeout_s, auditor),
+            tsd=TsdApi(store, threads, LoginService(directory), config.body_idle_timeout_s, auditor),
             access_log=access_log,
             auditor=auditor,
         )

@@ -31,6 +31,7 @@ from gateway.access.keys import Held
 from gateway.access.model import (
     Key,
     Member,
+    NewApiKey,
     NewKey,
     NewSession,
     Project,
@@ -43,6 +44,7 @@ from gateway.access.principals import DEFAULT_PROJECT
 from gateway.access.rights import Right, Rights
 from gateway.access.tables import generations
 from gateway.access.vault import Vault
+from gateway.access.web_tokens import WebTokens
 from pfs.sql import Connection, Database, Statement, Steps, upgrade
 
 STEPS = Steps("migrations.gateway", "gateway_version")
@@ -50,6 +52,7 @@ STEPS = Steps("migrations.gateway", "gateway_version")
 _WRITER_LOCK = 0x67617465  # "gate"
 _KEY_ALPHABET = string.ascii_uppercase + string.digits
 _SECRET_ALPHABET = string.ascii_letters + string.digits  # no '/', no '+': some tools put secrets into URLs unescaped
+_API_KEY_S = 365 * 86_400
 _PROJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _USER_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?")
 _GENERATION = Statement(select(generations.c.number).where(generations.c.name == "directory"))
@@ -85,6 +88,7 @@ class Directory:
 
     def __init__(self, database: Database, vault: Vault, now_us: Callable[[], int] | None = None) -> None:
         self.database, self._vault = database, vault
+        self.web_tokens = WebTokens(vault)
         self._now_us = now_us or (lambda: time.time_ns() // 1000)
         self._actor = Record("", who=_account())
 
@@ -264,6 +268,33 @@ class Directory:
         with self._change("disable_key", access_key=access_key, **self._whose(access_key)) as conn:
             if not keys.disable_key(conn, access_key, self._now_us()):
                 raise Unknown("access key", access_key)
+
+    def create_api_key(self, project: str, user: str) -> NewApiKey:
+        """Good for a year; to ask for proof is the caller's affair. Raises Unknown."""
+        text, now_us = "caret-" + secrets.token_urlsafe(36), self._now_us()
+        made = NewApiKey(user, project, now_us + _API_KEY_S * 1_000_000, text)
+        with self.database.transaction() as conn:
+            project_id, user_id = _ids(conn, project, user)
+            keys.insert_api_key(
+                conn,
+                digest=token_digest(text),
+                user_id=user_id,
+                project_id=project_id,
+                created_us=now_us,
+                expires_us=made.expires_us,
+            )
+        return made
+
+    def check_api_key(self, text: str) -> tuple[str, str]:
+        """Whose API key this is, and of which project. Raises NotProven."""
+        with self.database.connection() as conn:
+            row = keys.find_api_key(conn, token_digest(text))
+            if row is None or row[3] is not None:
+                raise NotProven("the API key is unknown or was disabled: register for a new one")
+            user_id, project_id, expires_us, _ = row
+            if expires_us is not None and self._now_us() >= expires_us:
+                raise NotProven("the API key has expired: register for a new one")
+            return users.user_by_id(conn, user_id).name, projects.project_by_id(conn, project_id).name
 
     def rotate(self) -> int:
         """Seals with the newest key whatever an older one has sealed; how many secrets that were."""

@@ -68,6 +68,11 @@ class Keyring:
             found = self._known[access_key] = self._look_up(access_key)
             return found
 
+    def find_by_token(self, token: str) -> Credential | None:
+        """The session that a web token names; None where there is none. Raises BadToken, TokenHasExpired."""
+        found = self.find(self._directory.web_tokens.session_of(token))
+        return found if found is not None and found.is_session else None
+
     def anonymous(self) -> Principal:
         """Whoever has not signed, who asks in the default project: nothing is open to him where that is one of two
         factors."""

@@ -90,6 +90,16 @@ class NewKey:
 
 
 @dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """A bearer key of the token endpoint, which is no access by itself. It is shown once, here."""
+
+    user: str
+    project: str
+    expires_us: int
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """Temporary credentials, without secret and token. `assumed`: `role/session-name` where a role was assumed."""
 

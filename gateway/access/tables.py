@@ -12,7 +12,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -20,24 +19,17 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from pfs.sql import Id, Name, new_metadata
 
-_Id = BigInteger().with_variant(Integer, "sqlite")
-_Name = Text().with_variant(Text(collation="C"), "postgresql")
+metadata = new_metadata()
 
 # `number` has 12 digits, as an AWS account's id: it stands in the ARNs of roles and devices.
 projects = Table(
     "projects",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("number", _Name, nullable=False),
-    Column("name", _Name, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("number", Name, nullable=False),
+    Column("name", Name, nullable=False),
     # 1: an access key alone is not enough, every S3 request carries a session
     Column("requires_session", SmallInteger, nullable=False),
     Column("max_session_s", Integer, nullable=False),
@@ -54,9 +46,9 @@ projects = Table(
 users = Table(
     "users",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("name", _Name, nullable=False),
-    Column("canonical_id", _Name, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("name", Name, nullable=False),
+    Column("canonical_id", Name, nullable=False),
     Column("display_name", Text, nullable=False),
     Column("password_hash", Text),
     Column("totp_secret", LargeBinary),
@@ -70,9 +62,9 @@ users = Table(
 memberships = Table(
     "memberships",
     metadata,
-    Column("project_id", _Id, nullable=False),
-    Column("user_id", _Id, nullable=False),
-    Column("granted", _Name, nullable=False),
+    Column("project_id", Id, nullable=False),
+    Column("user_id", Id, nullable=False),
+    Column("granted", Name, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("project_id", "user_id", "granted"),
     Index("memberships_user", "user_id"),
@@ -81,9 +73,9 @@ memberships = Table(
 access_keys = Table(
     "access_keys",
     metadata,
-    Column("access_key", _Name, primary_key=True),
-    Column("user_id", _Id, nullable=False),
-    Column("project_id", _Id, nullable=False),
+    Column("access_key", Name, primary_key=True),
+    Column("user_id", Id, nullable=False),
+    Column("project_id", Id, nullable=False),
     Column("secret", LargeBinary, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("disabled_us", BigInteger),
@@ -95,8 +87,8 @@ api_keys = Table(
     "api_keys",
     metadata,
     Column("digest", LargeBinary, primary_key=True),
-    Column("user_id", _Id, nullable=False),
-    Column("project_id", _Id, nullable=False),
+    Column("user_id", Id, nullable=False),
+    Column("project_id", Id, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger),
     Column("disabled_us", BigInteger),
@@ -108,10 +100,10 @@ api_keys = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column("access_key", _Name, primary_key=True),
+    Column("access_key", Name, primary_key=True),
     Column("digest", LargeBinary, nullable=False),
-    Column("user_id", _Id, nullable=False),
-    Column("project_id", _Id, nullable=False),
+    Column("user_id", Id, nullable=False),
+    Column("project_id", Id, nullable=False),
     Column("granted", Text, nullable=False),
     Column("assumed", Text, nullable=False),
     Column("proven", SmallInteger, nullable=False),
@@ -127,7 +119,7 @@ sessions = Table(
 attempts = Table(
     "attempts",
     metadata,
-    Column("subject", _Name, primary_key=True),
+    Column("subject", Name, primary_key=True),
     Column("failures", Integer, nullable=False),
     Column("since_us", BigInteger, nullable=False),
     Column("blocked_until_us", BigInteger, nullable=False),
@@ -138,12 +130,12 @@ attempts = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("seq", Id, primary_key=True, autoincrement=False),
     Column("time_us", BigInteger, nullable=False),
-    Column("project", _Name, nullable=False),
-    Column("who", _Name, nullable=False),
-    Column("operation", _Name, nullable=False),
-    Column("outcome", _Name, nullable=False),
+    Column("project", Name, nullable=False),
+    Column("who", Name, nullable=False),
+    Column("operation", Name, nullable=False),
+    Column("outcome", Name, nullable=False),
     Column("record", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Index("audit_time", "time_us"),
@@ -155,6 +147,6 @@ audit = Table(
 generations = Table(
     "generations",
     metadata,
-    Column("name", _Name, primary_key=True),
+    Column("name", Name, primary_key=True),
     Column("number", BigInteger, nullable=False),
 )

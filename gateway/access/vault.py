@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from blake3 import blake3
@@ -38,6 +38,7 @@ class Vault:
         """`keys`: 32 bytes each, at least one; the first one seals."""
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self._newest = _key_id(keys[0])
+        self._keys = {_key_id(key).hex(): key for key in keys}
 
     def seal(self, secret: str, purpose: str) -> bytes:
         nonce = os.urandom(_NONCE_SIZE)
@@ -55,6 +56,10 @@ class Vault:
             return cipher.decrypt(rest[:_NONCE_SIZE], rest[_NONCE_SIZE:], purpose.encode()).decode()
         except InvalidTag as exc:
             raise VaultError(f"the secret of {purpose} was altered") from exc
+
+    def derived(self, context: str) -> Mapping[str, bytes]:
+        """A key of 32 bytes for another purpose, from each of ours: by key id in hex, the newest first."""
+        return {key_id: blake3(key, derive_key_context=context).digest() for key_id, key in self._keys.items()}
 
     def is_current(self, sealed: bytes) -> bool:
         """Whether the newest key sealed it."""

@@ -8,15 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.filesize import decimal
-from rich.table import Table
 
 import pfs
 from gateway.app import store_config
 from gateway.cli.calling import Command
 from gateway.cli.exits import CannotStart
 from gateway.cli.fsck import require_store
+from gateway.cli.output import Column, human, table
 from gateway.cli.settings import KEEPING_SETTINGS, STORE_SETTINGS, setting_options, settings_from
 
 
@@ -41,14 +39,14 @@ def gc_command(dry_run: bool, as_json: bool, **options: Any) -> None:
     if as_json:
         click.echo(json.dumps(asdict(collected), indent=2))
     else:
-        Console(highlight=False).print(_table(collected))
+        _print(collected)
 
 
-def _table(collected: pfs.Collected) -> Table:
-    table = Table("what", "count", "size", title="would go" if collected.dry_run else "removed", title_justify="left")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for kind, count in collected.counts.items():
-        table.add_row(kind, f"{count:,}", decimal(collected.bytes) if kind == "blobs" else "")
-    table.add_row("blobs in their grace period", f"{collected.blobs_condemned:,}", decimal(collected.bytes_condemned))
-    return table
+def _print(collected: pfs.Collected) -> None:
+    title = "would go" if collected.dry_run else "removed"
+    rows = [
+        [kind, f"{count:,}", human(collected.bytes) if kind == "blobs" else ""]
+        for kind, count in collected.counts.items()
+    ]
+    rows.append(["blobs in their grace period", f"{collected.blobs_condemned:,}", human(collected.bytes_condemned)])
+    table([Column(title), Column("count", right=True), Column("size", right=True)], rows)

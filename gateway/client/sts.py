@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import urllib3
 
+from gateway.client.endpoint import open_pool, parse_endpoint
 from gateway.s3.errors import MalformedXML
 from gateway.s3.sigv4 import Credentials, sign_v4
 from gateway.s3.xml import Element, parse_xml
@@ -47,13 +48,9 @@ class Sts:
         self, endpoint: str, credentials: Credentials, *, region: str = "us-east-1", ca_bundle: str | None = None
     ) -> None:
         """Raises ValueError where `endpoint` is no http(s) URL without a path."""
-        parts = urlsplit(endpoint)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-            raise ValueError(f"{endpoint!r} is not an endpoint such as http://127.0.0.1:9000")
-        self.endpoint = f"{parts.scheme}://{parts.netloc}"
-        self._host, self._credentials, self._region = parts.netloc, credentials, region
-        tls = {"ca_certs": ca_bundle} if parts.scheme == "https" and ca_bundle else {}
-        self._pool = urllib3.connection_from_url(self.endpoint, retries=False, **tls)
+        self.endpoint, self._host = parse_endpoint(endpoint)
+        self._credentials, self._region = credentials, region
+        self._pool = open_pool(self.endpoint, ca_bundle)
 
     def close(self) -> None:
         self._pool.close()

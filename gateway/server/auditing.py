@@ -25,6 +25,7 @@ from pfs import StoreError
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 10.0
 _MOST_OF_A_KEY = 128  # characters of an access key that nobody may have
+_REFUSED = frozenset({401, 403, 429})
 _REFUSED_BY_400 = frozenset({"ExpiredToken", "InvalidToken"})
 # S3's operations that change who may do what.
 ADMINISTRATION = frozenset({"PutBucketPolicy", "DeleteBucketPolicy", "PutBucketAcl", "PutObjectAcl"})
@@ -52,7 +53,7 @@ def outcome_of(status: int, code: str) -> Outcome:
     """Of what was answered with an error: a 304 is none."""
     if status < 400:
         return "allowed"
-    return "refused" if status in (401, 403) or code in _REFUSED_BY_400 else "failed"
+    return "refused" if status in _REFUSED or code in _REFUSED_BY_400 else "failed"
 
 
 def is_due(caller: Principal | None, outcome: Outcome) -> bool:

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 
 from gateway.access.keyring import Credential, Keyring
 from gateway.access.principals import ANONYMOUS, DEFAULT_PROJECT, Principal
+from gateway.access.web_tokens import BadToken, TokenHasExpired
 from gateway.s3.errors import (
     AccessDenied,
     AuthorizationHeaderMalformed,
     ExpiredToken,
     InvalidAccessKeyId,
+    InvalidRequest,
     InvalidToken,
     NotImplemented,
     S3Error,
@@ -47,7 +49,7 @@ class Authenticator:
             raise NotImplemented(f"The service {claim.service!r} is not offered here.")
         credential = self._credential(claim)
         signer = claim.verify(credential.secret, datetime.now(UTC), self._region)
-        return Identity(_principal(credential), claim.access_key, signer)
+        return Identity(_principal(self._proof(request, credential)), claim.access_key, signer)
 
     def verify(self, request: Request, body: bytes, service: str) -> tuple[str, Credential] | None:
         """The access key that signed a request to another service than S3, body and all, and what it is good for:
@@ -104,6 +106,30 @@ class Authenticator:
 
     def _nobody(self) -> Identity:
         return Identity(self._keyring.anonymous(), "", None)
+
+    def _proof(self, request: Request, key: Credential) -> Credential:
+        """What decides about a request that `key` has signed: the session which the original's headers name, where
+        they came along (`token`, a web token, and `x-project-select`), else the key. They are held against each other,
+        and the session's rights are all that the request has."""
+        token, project = request.header("token"), request.header("x-project-select")
+        if token is None and project is None:
+            return key
+        if token is None or project is None:
+            raise InvalidRequest("The headers token and x-project-select go together.")
+        try:
+            session = self._keyring.find_by_token(token)
+        except BadToken as exc:
+            raise InvalidToken from exc
+        except TokenHasExpired as exc:
+            raise ExpiredToken from exc
+        if session is None:
+            raise InvalidToken
+        if session.has_expired(time.time_ns() // 1000):
+            raise ExpiredToken
+        ours, its = key.principal, session.principal
+        if key.is_session or ours.id != its.id or not project == ours.project == its.project:
+            raise AccessDenied("Access Denied: the token, the access key and the project do not belong together.")
+        return session
 
     def _credential(self, claim: Claim | PolicyClaim) -> Credential:
         """What the request is to be verified with. Raises InvalidAccessKeyId, InvalidToken, ExpiredToken."""

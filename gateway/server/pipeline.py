@@ -40,10 +40,11 @@ from gateway.server.access_log import AccessLog
 from gateway.server.auditing import ADMINISTRATION, Auditor, asked_by, is_due, outcome_of, revision_of
 from gateway.server.authenticate import Authenticator
 from gateway.server.bodies import RequestBody
-from gateway.server.rest import RestApi
+from gateway.server.rest import RestApi, Served
 from gateway.server.sending import Sender
 from gateway.server.service import PREFIX, ServiceEndpoints
-from gateway.server.sts_api import StsApi
+from gateway.server.sts_api import ServedSts, StsApi
+from gateway.server.tsd_api import ServedTsd, TsdApi, is_tsd
 from gateway.server.wire import Answered, Exchange
 from gateway.sts.parse import is_sts
 from pfs import Corruption, Store, StoreError
@@ -89,13 +90,14 @@ class Pipeline:
         service: ServiceEndpoints,
         api: RestApi,
         sts: StsApi,
+        tsd: TsdApi,
         access_log: AccessLog,
         auditor: Auditor,
     ) -> None:
         self._config, self._store, self._threads = config, store, threads
         self._authenticator, self._handlers = authenticator, handlers
-        self._service, self._api, self._sts, self._access_log = service, api, sts, access_log
-        self._auditor = auditor
+        self._service, self._api, self._sts, self._tsd = service, api, sts, tsd
+        self._access_log, self._auditor = access_log, auditor
         self._sender = Sender(store, threads, config.body_idle_timeout_s)
         self._in_flight: set[Exchange] = set()
         self._drained: asyncio.Event | None = None  # there is one once draining has begun
@@ -135,7 +137,10 @@ class Pipeline:
                 return
             record.request = self._addressed(exchange)
             if is_sts(record.request):
-                await self._answer_sts(exchange, record)
+                _note(record, await self._sts.answer(exchange, record.request))
+                return
+            if is_tsd(record.request):
+                _note(record, await self._tsd.answer(exchange, record.request))
                 return
             await self._carry_out(exchange, record)
         except ConnectionError:
@@ -160,14 +165,7 @@ class Pipeline:
             record.operation = "Service"
             await self._service.answer(exchange)
             return
-        served = await self._api.answer(exchange)
-        record.operation, record.access_key = served.operation, served.access_key
-        record.error_code, record.received = served.error_code, served.received
-
-    async def _answer_sts(self, exchange: Exchange, record: _Record) -> None:
-        served = await self._sts.answer(exchange, record.request)
-        record.operation, record.access_key = served.operation, served.access_key
-        record.error_code, record.received = served.error_code, served.received
+        _note(record, await self._api.answer(exchange))
 
     async def _carry_out(self, exchange: Exchange, record: _Record) -> None:
         request = record.request
@@ -316,3 +314,8 @@ class Pipeline:
                 ms=round(seconds * 1000, 3),
                 user_agent=exchange.http.headers.get("User-Agent", ""),
             )
+
+
+def _note(record: _Record, served: Served | ServedSts | ServedTsd) -> None:
+    record.operation, record.access_key = served.operation, served.access_key
+    record.error_code, record.received = served.error_code, served.received

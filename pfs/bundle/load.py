@@ -312,7 +312,7 @@ class _Hidden:
             head_seq=record.head_seq,
             created_us=record.created_us,
         )
-        branch_id = bundles.insert_hidden_branch(
+        branch_id = refs.insert_branch(
             tx.conn,
             project=target.project,
             repo_id=self.repo_id,
@@ -321,7 +321,7 @@ class _Hidden:
             timeline_id=timeline_id,
             head_seq=record.head_seq,
             created_us=record.created_us,
-            now_us=now_us(),
+            deleted_us=now_us(),
         )
         for setting, value in record.settings:
             set_branch_setting(tx.conn, branch_id, setting, value)

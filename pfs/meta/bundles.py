@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
-from pfs.meta import refs, tables
+from pfs.meta import tables
 from pfs.meta.database import Connection, Row, Statement
 from pfs.model import Commit
 
@@ -75,25 +75,6 @@ _SHOW_REPO = Statement(
     update(tables.repos).where(_R.id == bindparam("repo")).values(name=bindparam("text"), deleted_us=None)
 )
 _SHOW_BRANCHES = Statement(update(tables.branches).where(_of_repo).values(deleted_us=None))
-_INSERT_BRANCH = Statement(
-    insert(tables.branches)
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "project",
-                "repo_id",
-                "name",
-                "label",
-                "timeline_id",
-                "head_seq",
-                "created_us",
-                "deleted_us",
-            )
-        }
-    )
-    .returning(_B.id)
-)
 _INSERT_PROTECTION = Statement(
     insert(tables.protections).values(
         {name: bindparam(name) for name in ("repo_id", "pattern", "author", "created_us")}
@@ -189,35 +170,6 @@ def show(conn: Connection, repo_id: int, name: str) -> None:
     """Makes a hidden repo visible with its branches, under a name that is free."""
     conn.run(_SHOW_BRANCHES, repo=repo_id)
     conn.run(_SHOW_REPO, repo=repo_id, text=name)
-
-
-def insert_hidden_branch(
-    conn: Connection,
-    *,
-    project: str,
-    repo_id: int,
-    name: str,
-    label: str,
-    timeline_id: int,
-    head_seq: int,
-    created_us: int,
-    now_us: int,
-) -> int:
-    row = conn.one(
-        _INSERT_BRANCH,
-        project=project,
-        repo_id=repo_id,
-        name=name,
-        label=label,
-        timeline_id=timeline_id,
-        head_seq=head_seq,
-        created_us=created_us,
-        deleted_us=now_us,
-    )
-    assert row is not None
-    branch_id = int(row[0])
-    refs.made_for(conn, timeline_id, branch_id)
-    return branch_id
 
 
 def insert_protection(conn: Connection, repo_id: int, pattern: str, author: str, created_us: int) -> None:

@@ -81,7 +81,7 @@ _INSERT_BRANCH = Statement(
             name: bindparam(name)
             for name in (
                 *("project", "repo_id", "name", "label", "timeline_id", "head_seq", "created_us"),
-                *("protected", "transaction_id"),
+                *("protected", "transaction_id", "deleted_us"),
             )
         }
     )
@@ -214,7 +214,9 @@ def insert_branch(
     created_us: int,
     protected: bool = False,
     transaction_id: str | None = None,
+    deleted_us: int | None = None,
 ) -> int:
+    """Its id. With `deleted_us` it is not there until it is restored."""
     row = conn.one(
         _INSERT_BRANCH,
         project=project,
@@ -226,15 +228,11 @@ def insert_branch(
         created_us=created_us,
         protected=int(protected),
         transaction_id=transaction_id,
+        deleted_us=deleted_us,
     )
     branch_id = _new_id(row)
-    made_for(conn, timeline_id, branch_id)
-    return branch_id
-
-
-def made_for(conn: Connection, timeline_id: int, branch_id: int) -> None:
-    """Records whose timeline it is: with that branch it goes, one day."""
     conn.run(_MADE_FOR, timeline=timeline_id, owning_branch=branch_id)
+    return branch_id
 
 
 def insert_timeline(conn: Connection, *, uid: bytes, repo_id: int, parent_id: int | None, fork_seq: int) -> int:
@@ -255,7 +253,7 @@ def delete_repo(conn: Connection, repo_id: int, now_us: int) -> None:
 
 def move_branch(conn: Connection, branch_id: int, timeline_id: int, seq: int) -> None:
     conn.run(_MOVE_BRANCH, branch=branch_id, timeline=timeline_id, seq=seq)
-    made_for(conn, timeline_id, branch_id)
+    conn.run(_MADE_FOR, timeline=timeline_id, owning_branch=branch_id)
 
 
 def relabel_branch(conn: Connection, branch_id: int, label: str) -> None:

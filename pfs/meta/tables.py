@@ -18,7 +18,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -26,16 +25,9 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from pfs.meta.columns import Id, Name, new_metadata
 
-_Id = BigInteger().with_variant(Integer, "sqlite")
-_Name = Text().with_variant(Text(collation="C"), "postgresql")
+metadata = new_metadata()
 _CURRENT = text("until_seq IS NULL")
 _UNDELETED = text("deleted_us IS NULL")
 _OPEN = text("ended_us IS NULL")
@@ -44,11 +36,11 @@ _OPEN = text("ended_us IS NULL")
 repos = Table(
     "repos",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("uid", LargeBinary, nullable=False),
-    Column("project", _Name, nullable=False),
-    Column("name", _Name, nullable=False),
-    Column("default_branch", _Name, nullable=False),
+    Column("project", Name, nullable=False),
+    Column("name", Name, nullable=False),
+    Column("default_branch", Name, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("deleted_us", BigInteger),
     Index("repos_name", "project", "name", unique=True, sqlite_where=_UNDELETED, postgresql_where=_UNDELETED),
@@ -57,34 +49,34 @@ repos = Table(
 timelines = Table(
     "timelines",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("uid", LargeBinary, nullable=False),
-    Column("repo_id", _Id, nullable=False, index=True),
-    Column("parent_id", _Id),
+    Column("repo_id", Id, nullable=False, index=True),
+    Column("parent_id", Id),
     Column("fork_seq", BigInteger, nullable=False),
     # 1 once all that it inherits has been copied into it, at seq = fork_seq
     Column("flat", SmallInteger, nullable=False),
     # the branch that it was made for, which may have moved to another since; once that is gone for good,
     # its commits go when nothing else needs them. NULL: they stay as long as the repo
-    Column("branch_id", _Id),
+    Column("branch_id", Id),
 )
 
 branches = Table(
     "branches",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("project", _Name, nullable=False),
-    Column("repo_id", _Id, nullable=False),
-    Column("name", _Name, nullable=False),
-    Column("label", _Name, nullable=False),
-    Column("timeline_id", _Id, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("project", Name, nullable=False),
+    Column("repo_id", Id, nullable=False),
+    Column("name", Name, nullable=False),
+    Column("label", Name, nullable=False),
+    Column("timeline_id", Id, nullable=False),
     Column("head_seq", BigInteger, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("deleted_us", BigInteger),
     # 1 where a protection of the repo matches the name: kept up to date by whoever changes either
     Column("protected", SmallInteger, nullable=False, server_default=text("0")),
     # the transaction whose writes it takes; such a branch is in no list
-    Column("transaction_id", _Name),
+    Column("transaction_id", Name),
     Index("branches_name", "repo_id", "name", unique=True, sqlite_where=_UNDELETED, postgresql_where=_UNDELETED),
     Index("branches_label", "project", "label", sqlite_where=_UNDELETED, postgresql_where=_UNDELETED),
 )
@@ -93,8 +85,8 @@ branches = Table(
 tags = Table(
     "tags",
     metadata,
-    Column("repo_id", _Id, nullable=False),
-    Column("name", _Name, nullable=False),
+    Column("repo_id", Id, nullable=False),
+    Column("name", Name, nullable=False),
     Column("commit_id", LargeBinary, nullable=False),
     Column("author", Text, nullable=False),
     Column("time_us", BigInteger, nullable=False),
@@ -105,7 +97,7 @@ tags = Table(
 commits = Table(
     "commits",
     metadata,
-    Column("timeline_id", _Id, nullable=False),
+    Column("timeline_id", Id, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("id", LargeBinary, nullable=False),
     Column("author", Text, nullable=False),
@@ -122,7 +114,7 @@ commits = Table(
 merge_parents = Table(
     "merge_parents",
     metadata,
-    Column("timeline_id", _Id, nullable=False),
+    Column("timeline_id", Id, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("number", SmallInteger, nullable=False),
     Column("parent_id", LargeBinary, nullable=False),
@@ -133,8 +125,8 @@ merge_parents = Table(
 entries = Table(
     "entries",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("timeline_id", _Id, nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("timeline_id", Id, nullable=False),
     Column("key", LargeBinary, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("until_seq", BigInteger),
@@ -156,7 +148,7 @@ entries = Table(
 blobs = Table(
     "blobs",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("digest", LargeBinary, nullable=False),
     Column("data", LargeBinary),
     Index("blobs_digest", "digest", unique=True),
@@ -172,8 +164,8 @@ manifests = Table(
 uploads = Table(
     "uploads",
     metadata,
-    Column("id", _Name, primary_key=True),
-    Column("branch_id", _Id, nullable=False),
+    Column("id", Name, primary_key=True),
+    Column("branch_id", Id, nullable=False),
     Column("key", LargeBinary, nullable=False),
     Column("attrs", Text, nullable=False),
     Column("author", Text, nullable=False),
@@ -186,7 +178,7 @@ uploads = Table(
 parts = Table(
     "parts",
     metadata,
-    Column("upload_id", _Name, nullable=False),
+    Column("upload_id", Name, nullable=False),
     Column("number", Integer, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False),
@@ -200,8 +192,8 @@ parts = Table(
 branch_settings = Table(
     "branch_settings",
     metadata,
-    Column("branch_id", _Id, nullable=False),
-    Column("name", _Name, nullable=False),
+    Column("branch_id", Id, nullable=False),
+    Column("name", Name, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("branch_id", "name"),
 )
@@ -220,11 +212,11 @@ entry_settings = Table(
 transactions = Table(
     "transactions",
     metadata,
-    Column("id", _Name, primary_key=True),
-    Column("repo_id", _Id, nullable=False),
+    Column("id", Name, primary_key=True),
+    Column("repo_id", Id, nullable=False),
     # the one that takes the writes, named like the transaction; and the one that they are meant for
-    Column("branch_id", _Id, nullable=False),
-    Column("target_id", _Id, nullable=False),
+    Column("branch_id", Id, nullable=False),
+    Column("target_id", Id, nullable=False),
     Column("base", LargeBinary, nullable=False),
     Column("author", Text, nullable=False),
     Column("message", Text, nullable=False),
@@ -242,8 +234,8 @@ transactions = Table(
 protections = Table(
     "protections",
     metadata,
-    Column("repo_id", _Id, nullable=False),
-    Column("pattern", _Name, nullable=False),
+    Column("repo_id", Id, nullable=False),
+    Column("pattern", Name, nullable=False),
     Column("author", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("repo_id", "pattern"),
@@ -253,8 +245,8 @@ protections = Table(
 webhooks = Table(
     "webhooks",
     metadata,
-    Column("id", _Name, primary_key=True),
-    Column("repo_id", _Id, nullable=False),
+    Column("id", Name, primary_key=True),
+    Column("repo_id", Id, nullable=False),
     Column("branches", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("secret", Text, nullable=False),
@@ -267,8 +259,8 @@ webhooks = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("webhook_id", _Name, nullable=False),
-    Column("branch_id", _Id, nullable=False),
+    Column("webhook_id", Name, nullable=False),
+    Column("branch_id", Id, nullable=False),
     Column("commit_id", LargeBinary, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_us", BigInteger, nullable=False),
@@ -289,7 +281,7 @@ condemned = Table(
 leases = Table(
     "leases",
     metadata,
-    Column("name", _Name, primary_key=True),
+    Column("name", Name, primary_key=True),
     Column("holder", Text, nullable=False),
     Column("until_us", BigInteger, nullable=False),
 )

@@ -25,6 +25,7 @@ from gateway.access.rights import Right
 from gateway.access.vault import open_vault
 from gateway.client.connection import Connection, Credentials, Refusal
 
+from .enrolled import enrol
 from .people import Person
 from .server import REPOSITORY, Server, clean_environment, until
 
@@ -183,6 +184,23 @@ def test_log_ins_and_wrong_codes_are_recorded(researcher: Person) -> None:
     text = json.dumps([wrong, right])
     assert researcher.wrong_code not in text
     assert issued["SessionToken"] not in text
+
+
+def test_log_ins_as_the_original_has_them_are_recorded(gateway: Server, directory: Directory, name: str) -> None:
+    ann = enrol(gateway, directory, name, f"{name}-eve")
+    api_key = ann.register()
+    assert ann.ask_for_token(otp="no-such-code").status == 401
+    assert ann.ask_for_token(user_name="typed-a-password-here").status in (401, 403)
+    token = ann.token("s3import")
+    found = [record for record in records(directory, project=name) if record["operation"].startswith("Tsd")]
+    assert [(record["operation"], record["outcome"], record.get("who")) for record in found] == [
+        ("TsdApiKey", "allowed", ann.name),
+        ("TsdToken", "refused", ann.name),
+        ("TsdToken", "refused", None),
+        ("TsdToken", "allowed", ann.name),
+    ]
+    text = json.dumps(found)
+    assert not [secret for secret in (api_key, token, "typed-a-password-here", "no-such-code") if secret in text]
 
 
 # ---------------------------------------------------------------- before the first byte

@@ -157,7 +157,8 @@ def test_as_a_credential_process_of_aws_cli_and_boto3(
     cli = Cli(aws, tmp_path, {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")})
     place = f"region = {researcher.gateway.region}\nendpoint_url = {researcher.gateway.url}\n"
     (tmp_path / "aws-credentials").write_text(
-        f"[caret-key]\naws_access_key_id = {researcher.key.key.access_key}\naws_secret_access_key = {researcher.key.secret}\n"
+        f"[caret-key]\naws_access_key_id = {researcher.key.key.access_key}\n"
+        f"aws_secret_access_key = {researcher.key.secret}\n"
     )
     cli.config.write_text(
         f"[profile caret-key]\n{place}"
