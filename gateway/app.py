@@ -13,6 +13,7 @@ from functools import partial
 import uvloop
 
 from gateway import metrics
+from gateway.access.audit import AuditLog
 from gateway.access.destinations import Destinations
 from gateway.access.directory import Directory, open_directory
 from gateway.access.keyring import Keyring
@@ -40,6 +41,7 @@ from gateway.handlers.sts import TokenService
 from gateway.handlers.tsd import LoginService
 from gateway.s3.route import ABSENT, OPERATIONS
 from gateway.server.access_log import AccessLog
+from gateway.server.auditing import Auditor
 from gateway.server.authenticate import Authenticator
 from gateway.server.listener import Listener
 from gateway.server.pipeline import Handler, Pipeline
@@ -209,7 +211,9 @@ async def _serve(config: Config, store: Store, directory: Directory, heads: Head
         authenticator = Authenticator(Keyring(Accounts.from_config(config), directory), config.region)
         destinations = Destinations.parse(config.webhook_allow)
         handlers = api_handlers(config, heads, destinations, directory)
-        api = RestApi(store, threads, authenticator, handlers, config.body_idle_timeout_s)
+        audit = AuditLog(directory.database)
+        auditor = Auditor(audit)
+        api = RestApi(store, threads, authenticator, handlers, config.body_idle_timeout_s, auditor)
         pipeline = Pipeline(
             config=config,
             store=store,
@@ -218,9 +222,10 @@ async def _serve(config: Config, store: Store, directory: Directory, heads: Head
             handlers=HANDLERS,
             service=service,
             api=api,
-            sts=StsApi(store, threads, authenticator, TokenService(directory), config.body_idle_timeout_s),
-            tsd=TsdApi(store, threads, LoginService(directory), config.body_idle_timeout_s),
+            sts=StsApi(store, threads, authenticator, TokenService(directory), config.body_idle_timeout_s, auditor),
+            tsd=TsdApi(store, threads, LoginService(directory), config.body_idle_timeout_s, auditor),
             access_log=access_log,
+            auditor=auditor,
         )
         server = Listener(config, pipeline)
         jobs = Upkeep(store, threads)
@@ -238,4 +243,5 @@ async def _serve(config: Config, store: Store, directory: Directory, heads: Head
         await server.drain()
         await jobs.ended()
         await asyncio.wait([delivering])
+        audit.close()
         access_log.close()

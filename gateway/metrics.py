@@ -61,6 +61,13 @@ WEBHOOK_DELIVERIES = Counter(
     "caret_webhook_deliveries", "Attempts to tell a webhook of a commit.", ["outcome"], registry=REGISTRY
 )
 
+AUDIT_RECORDS = Counter(
+    "caret_audit_records", "Records of requests that the audit log has taken.", ["outcome"], registry=REGISTRY
+)
+AUDIT_FAILURES = Counter(
+    "caret_audit_failures", "Requests refused since the audit log took no record of them.", registry=REGISTRY
+)
+
 
 class _Counted(Protocol):
     def inc(self, amount: float = 1) -> None: ...
@@ -125,6 +132,16 @@ def garbage_collected(counts: Mapping[str, int], size_bytes: int) -> None:
     for kind, count in counts.items():
         COLLECTED.labels(kind).inc(count)
     COLLECTED_BYTES.inc(size_bytes)
+
+
+@functools.cache
+def _audited(outcome: str) -> _Counted:
+    return AUDIT_RECORDS.labels(outcome)
+
+
+def audit_recorded(outcome: str) -> None:
+    """Counts a record that is on disk: of a request that was `allowed` or `refused`, or has `failed`."""
+    _audited(outcome).inc()
 
 
 def exposition() -> bytes:

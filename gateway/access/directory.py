@@ -7,14 +7,17 @@ requests are decided by changes the directory's generation, so that caches of ot
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import os
+import pwd
 import re
 import secrets
 import string
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,8 @@ from blake3 import blake3
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import URL, make_url
 
-from gateway.access import attempts, keys, projects, totp, users
+from gateway.access import attempts, chain, keys, projects, totp, users
+from gateway.access.chain import Record
 from gateway.access.errors import Exists, Illegal, NotProven, TooMany, Unknown
 from gateway.access.keys import Held
 from gateway.access.model import (
@@ -81,22 +85,36 @@ def open_directory(data: Path, database_url: str | None, vault: Vault) -> Direct
 
 
 class Directory:
-    """`now_us` is the clock: µs since the epoch."""
+    """`now_us` is the clock: µs since the epoch.
+
+    Every change is in the audit log, written with it or not at all: as the act of the machine's account that this
+    process runs under, or of whomever `acting_as` names.
+    """
 
     def __init__(self, database: Database, vault: Vault, now_us: Callable[[], int] | None = None) -> None:
         self.database, self._vault = database, vault
         self.web_tokens = WebTokens(vault)
         self._now_us = now_us or (lambda: time.time_ns() // 1000)
+        self._actor = Record("", who=_account())
 
     def close(self) -> None:
         self.database.close()
 
+    def acting_as(self, actor: Record) -> Directory:
+        """The same directory, for changes that are somebody's: records of them say so as `actor` does, which has who he
+        is, and where he asked from. It is closed with this one."""
+        twin = copy.copy(self)
+        twin._actor = actor
+        return twin
+
     @contextmanager
-    def _change(self) -> Iterator[Connection]:
-        """A write transaction that others' caches learn of."""
+    def _change(self, operation: str, *, project: str = "", **about: object) -> Iterator[Connection]:
+        """A write transaction that others' caches learn of, and the audit log: what was done, to whom. No secrets."""
+        act = replace(self._actor, operation=operation, outcome="allowed", project=project, about=about)
         with self.database.transaction() as conn:
             yield conn
             conn.run(_NEXT_GENERATION)
+            chain.add(conn, [chain.prepare(act, self._now_us())])
 
     def generation(self) -> int:
         """Another number whenever something has changed that requests are decided by."""
@@ -120,7 +138,7 @@ class Directory:
         if not _PROJECT_NAME.fullmatch(name):
             raise Illegal(f"{name!r} is no project name: a-z, 0-9 and '-', at most 63 characters")
         _check_policy(policy)
-        with self._change() as conn:
+        with self._change("create_project", project=name, policy=_policy_facts(policy)) as conn:
             if projects.find_project(conn, name) is not None:
                 raise Exists("project", name)
             projects.insert_project(conn, name, policy, self._now_us())
@@ -145,14 +163,14 @@ class Directory:
 
     def set_policy(self, name: str, policy: ProjectPolicy) -> Project:
         _check_policy(policy)
-        with self._change() as conn:
+        with self._change("set_policy", project=name, policy=_policy_facts(policy)) as conn:
             project = projects.project_named(conn, name)
             projects.set_policy(conn, project.id, policy)
             return replace(project, policy=policy)
 
     def change_policy(self, name: str, changes: Mapping[str, Any]) -> Project:
         """Gives these members of the policy other values; what others change at the same time stays. Raises Illegal."""
-        with self._change() as conn:
+        with self._change("set_policy", project=name, policy=dict(changes)) as conn:
             project = projects.project_named(conn, name)
             policy = replace(project.policy, **changes)
             _check_policy(policy)
@@ -176,7 +194,7 @@ class Directory:
         if not display_name.isprintable() or len(display_name) > _LONGEST_DISPLAY_NAME:
             raise Illegal(f"a display name has at most {_LONGEST_DISPLAY_NAME} characters, all of them printable")
         digest = None if password is None else hash_password(password)
-        with self._change() as conn:
+        with self._change("create_user", user=name) as conn:
             if users.find_user(conn, name) is not None:
                 raise Exists("user", name)
             users.insert_user(
@@ -203,39 +221,39 @@ class Directory:
 
     def set_password(self, name: str, password: str) -> None:
         digest = hash_password(password)
-        with self._change() as conn:
+        with self._change("set_password", user=name) as conn:
             users.set_password(conn, users.user_named(conn, name).id, digest)
 
     def enrol_totp(self, name: str) -> str:
         """A new secret in place of an old one, in base32; told once, here. Codes of the old one count no more."""
         secret = totp.new_secret()
-        with self._change() as conn:
+        with self._change("enrol_totp", user=name) as conn:
             user = users.user_named(conn, name)
             users.set_totp(conn, user.id, self._vault.seal(secret, _totp_purpose(user.id)), -1)
         return secret
 
     def disable_user(self, name: str) -> None:
         """Keys and sessions stop working; what was written stays."""
-        self._set_disabled(name, self._now_us())
+        self._set_disabled("disable_user", name, self._now_us())
 
     def enable_user(self, name: str) -> None:
-        self._set_disabled(name, None)
+        self._set_disabled("enable_user", name, None)
 
-    def _set_disabled(self, name: str, when_us: int | None) -> None:
-        with self._change() as conn:
+    def _set_disabled(self, operation: str, name: str, when_us: int | None) -> None:
+        with self._change(operation, user=name) as conn:
             users.set_disabled(conn, users.user_named(conn, name).id, when_us)
 
     # ------------------------------------------------------------ members
 
     def grant(self, project: str, user: str, right: Right) -> None:
         """Again is no error."""
-        with self._change() as conn:
+        with self._change("grant", project=project, user=user, right=right.value) as conn:
             project_id, user_id = _ids(conn, project, user)
             projects.grant(conn, project_id, user_id, right, self._now_us())
 
     def revoke(self, project: str, user: str, right: Right) -> None:
         """Raises Unknown where he does not have it."""
-        with self._change() as conn:
+        with self._change("revoke", project=project, user=user, right=right.value) as conn:
             project_id, user_id = _ids(conn, project, user)
             if not projects.revoke(conn, project_id, user_id, right):
                 raise Unknown("member", f"{user} with the right {right.value}")
@@ -259,7 +277,7 @@ class Directory:
     def create_key(self, project: str, user: str) -> NewKey:
         access_key, secret = new_access_key("CARET"), new_secret_key()
         now_us = self._now_us()
-        with self._change() as conn:
+        with self._change("create_key", project=project, user=user, access_key=access_key) as conn:
             project_id, user_id = _ids(conn, project, user)
             sealed = self._vault.seal(secret, access_key)
             keys.insert_key(
@@ -279,7 +297,7 @@ class Directory:
 
     def disable_key(self, access_key: str) -> None:
         """Raises Unknown, also where it is disabled already."""
-        with self._change() as conn:
+        with self._change("disable_key", access_key=access_key, **self._whose(access_key)) as conn:
             if not keys.disable_key(conn, access_key, self._now_us()):
                 raise Unknown("access key", access_key)
 
@@ -312,7 +330,7 @@ class Directory:
 
     def rotate(self) -> int:
         """Seals with the newest key whatever an older one has sealed; how many secrets that were."""
-        with self._change() as conn:
+        with self._change("rotate_secrets") as conn:
             return (
                 self._reseal(conn, keys.sealed_keys(conn), keys.reseal_key)
                 + self._reseal(conn, keys.sealed_sessions(conn), keys.reseal_session)
@@ -412,7 +430,7 @@ class Directory:
 
     def end_session(self, access_key: str) -> None:
         """Raises Unknown, also where it has ended already."""
-        with self._change() as conn:
+        with self._change("end_session", access_key=access_key, **self._whose(access_key)) as conn:
             if not keys.end_session(conn, access_key, self._now_us()):
                 raise Unknown("session", access_key)
 
@@ -421,6 +439,15 @@ class Directory:
         then on they are as if they had never been."""
         with self.database.transaction() as conn:
             return keys.forget_sessions(conn, self._now_us() - KEEP_EXPIRED_S * 1_000_000)
+
+    def _whose(self, access_key: str) -> dict[str, str]:
+        """The project and the user of a key or a session, for its record; neither ever changes."""
+        with self.database.connection() as conn:
+            held = keys.find_key(conn, access_key) or keys.find_session(conn, access_key)
+            if held is None:
+                return {}
+            project, user = projects.project_by_id(conn, held.project_id), users.user_by_id(conn, held.user_id)
+        return {"project": project.name, "user": user.name}
 
     # ------------------------------------------------------------ for the keyring
 
@@ -433,6 +460,18 @@ class Directory:
             rights = projects.rights_of(conn, held.project_id, held.user_id)
             user, project = users.user_by_id(conn, held.user_id), projects.project_by_id(conn, held.project_id)
         return held, user, project, rights, self._vault.open(held.secret, access_key)
+
+
+def _account() -> str:
+    """The account of the machine that this process runs under. No user's name has a colon."""
+    try:
+        return f"os:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:  # as in a container, under a number that nobody has
+        return f"os:{os.getuid()}"
+
+
+def _policy_facts(policy: ProjectPolicy) -> dict[str, object]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(policy).items()}
 
 
 def new_access_key(prefix: str) -> str:

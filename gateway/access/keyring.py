@@ -79,7 +79,9 @@ class Keyring:
         self._refresh()
         if self._anonymous is None:
             policy = self._directory.project(DEFAULT_PROJECT).policy
-            self._anonymous = replace(ANONYMOUS, is_confined=policy.requires_session)
+            self._anonymous = replace(
+                ANONYMOUS, is_confined=policy.requires_session, audits_everything=policy.audits_everything
+            )
         return self._anonymous
 
     def _refresh(self) -> None:
@@ -93,9 +95,7 @@ class Keyring:
                 self._anonymous = None
 
     def _policy_for(self, account: Principal) -> ProjectPolicy:
-        """Of its project, where the directory has that. Root is never locked out: it has no second factor."""
-        if account is ROOT:
-            return OPEN
+        """Of its project, where the directory has that."""
         try:
             return self._directory.project(account.project).policy
         except Unknown:
@@ -105,7 +105,10 @@ class Keyring:
         secret = self._accounts.secret_for(access_key)
         if secret is not None:
             principal = self._accounts.principal_for(access_key)
-            return Credential(secret, principal, self._policy_for(principal))
+            policy = self._policy_for(principal)
+            audited = replace(principal, audits_everything=policy.audits_everything)
+            # root is never locked out: it has no second factor
+            return Credential(secret, audited, OPEN if principal is ROOT else policy)
         found = self._directory.held(access_key)
         if found is None:
             return None
@@ -123,6 +126,7 @@ class Keyring:
             user=user.name,
             session=access_key if held.digest is not None else "",
             export_buckets=project.policy.export_buckets,
+            audits_everything=project.policy.audits_everything,
         )
         return Credential(
             sealed, principal, project.policy, held.digest, held.expires_us, bool(held.proven), held.assumed

@@ -26,6 +26,10 @@ class ProjectPolicy:
     export_buckets: tuple[str, ...] | None = None
     audits: Audits = "refusals"
 
+    @property
+    def audits_everything(self) -> bool:
+        return self.audits == "everything"
+
 
 OPEN = ProjectPolicy()
 # What a project is that holds sensitive data.

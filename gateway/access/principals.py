@@ -23,7 +23,7 @@ class Principal:
     """Who is asking. `id` and `display_name` are what S3 shows as Owner and Initiator. `rights` are those that this
     request comes with; `session` is the access key of the session that it was made in, "" for a plain key.
     `export_buckets` are the project's, by name, None where all are. `is_confined`: whoever has not signed finds nothing
-    open in this project, whatever ACLs and policies say."""
+    open in this project, whatever ACLs and policies say. `audits_everything`: all requests are recorded."""
 
     id: str
     display_name: str
@@ -35,6 +35,7 @@ class Principal:
     session: str = ""
     export_buckets: tuple[str, ...] | None = None
     is_confined: bool = False
+    audits_everything: bool = False
 
 
 # S3's canonical user ids have 64 hex digits; this one is the same in every gateway of a store.

@@ -517,7 +517,7 @@ class OfWebhook(Input, frozen=True, kw_only=True):
 
 
 class CollectGarbage(Input, frozen=True, kw_only=True):
-    """For administrators. `dry_run` says what would go, and changes nothing."""
+    """For root. `dry_run` says what would go, and changes nothing."""
 
     dry_run: bool = False
 

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "member": "gateway.cli.member:member_group",
         "key": "gateway.cli.key:key_group",
         "session": "gateway.cli.session:session_group",
+        "audit": "gateway.cli.audit:audit_group",
         "credentials": "gateway.cli.credentials:credentials_command",
     },
     "History": {

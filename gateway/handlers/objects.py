@@ -62,6 +62,11 @@ class Download:
     output: op.GetObjectOutput
     segments: Sequence[Segment]
 
+    @property
+    def size(self) -> int:
+        """How many bytes are to be sent: none for HEAD."""
+        return self.output.content_length if self.segments else 0
+
 
 # ---------------------------------------------------------------- reading
 

@@ -143,6 +143,13 @@ class LoginService:
         except NotProven as exc:
             raise TsdError(401, "Unauthorized", f"{exc}.") from exc
 
+    def known(self, user: str) -> str:
+        """The name, if it is a user's, else "". Raises StoreError."""
+        try:
+            return self._directory.user(user).name
+        except Unknown:
+            return ""
+
     def _register(self, asked: Asked) -> ApiKey:
         self._prove(asked)
         user = asked.login.user_name

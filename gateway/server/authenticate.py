@@ -89,7 +89,20 @@ class Authenticator:
         credential = None if claim is None else self._keyring.find(claim.access_key)
         if credential is None or credential.principal.project == DEFAULT_PROJECT:
             return self._keyring.anonymous()
-        return replace(ANONYMOUS, project=credential.principal.project, is_confined=True)
+        who = credential.principal
+        return replace(ANONYMOUS, project=who.project, is_confined=True, audits_everything=who.audits_everything)
+
+    def claimant(self, request: Request) -> tuple[str, Principal | None]:
+        """The access key that a request names, and whose it is: for the record of a refusal. Nothing is proven."""
+        try:
+            claim = parse_claim(request)
+        except S3Error:
+            return "", None
+        return ("", None) if claim is None else (claim.access_key, self.holder(claim.access_key))
+
+    def holder(self, access_key: str) -> Principal | None:
+        found = self._keyring.find(access_key)
+        return None if found is None else found.principal
 
     def _nobody(self) -> Identity:
         return Identity(self._keyring.anonymous(), "", None)

@@ -28,14 +28,16 @@ from gateway.handlers.cross_origin import response_headers
 from gateway.handlers.faults import translate
 from gateway.handlers.objects import Download
 from gateway.s3.address import build_request, unaddressed_request
-from gateway.s3.errors import AccessDenied, AccessForbidden, InternalError, S3Error
+from gateway.s3.errors import AccessDenied, AccessForbidden, InternalError, S3Error, ServiceUnavailable
 from gateway.s3.multipart_form import form_boundary
 from gateway.s3.parse_payload import parse_payload
 from gateway.s3.parse_post import Form, access_headers, read_form
 from gateway.s3.render import render_error
 from gateway.s3.request import Request
+from gateway.s3.response import Response
 from gateway.s3.route import Body, Operation, route
 from gateway.server.access_log import AccessLog
+from gateway.server.auditing import ADMINISTRATION, Auditor, asked_by, is_due, outcome_of, revision_of
 from gateway.server.authenticate import Authenticator
 from gateway.server.bodies import RequestBody
 from gateway.server.rest import RestApi, Served
@@ -64,13 +66,15 @@ def new_request_id() -> str:
 
 @dataclass(slots=True)
 class _Record:
-    """What the log and the metrics are told of a request."""
+    """What the logs and the metrics are told of a request."""
 
     request: Request
     operation: str = "Unknown"
     access_key: str = ""
     error_code: str | None = None
     received: int = 0
+    caller: Principal | None = None
+    is_audited: bool = False  # or was to be
 
 
 class Pipeline:
@@ -88,11 +92,12 @@ class Pipeline:
         sts: StsApi,
         tsd: TsdApi,
         access_log: AccessLog,
+        auditor: Auditor,
     ) -> None:
         self._config, self._store, self._threads = config, store, threads
         self._authenticator, self._handlers = authenticator, handlers
         self._service, self._api, self._sts, self._tsd = service, api, sts, tsd
-        self._access_log = access_log
+        self._access_log, self._auditor = access_log, auditor
         self._sender = Sender(store, threads, config.body_idle_timeout_s)
         self._in_flight: set[Exchange] = set()
         self._drained: asyncio.Event | None = None  # there is one once draining has begun
@@ -174,6 +179,7 @@ class Pipeline:
         else:
             identity = self._authenticator.identify(request)
             caller, record.access_key, body.signer = identity.principal, identity.access_key, identity.signer
+        record.caller = caller
         try:
             await self._run(exchange, record, operation, caller, body)
         except S3Error:
@@ -192,6 +198,7 @@ class Pipeline:
             source = read_form(await body.form(form_boundary(request)))
             identity = self._authenticator.identify_form(source, request.bucket)
             caller, record.access_key = identity.principal, identity.access_key
+            record.caller = caller
             if "origin" in request.headers:
                 await self._tell_origin(exchange, request, caller, body)
             request = replace(request, key=source.fields["key"], headers={**request.headers, **access_headers(source)})
@@ -205,10 +212,43 @@ class Pipeline:
         else:
             parsed = operation.parse(record.request, source)
         output = await self._handlers[operation.name](context, parsed)
-        if isinstance(output, Download):
-            await self._sender.send(exchange, operation.render(output.output), output.segments)
+        is_download = isinstance(output, Download)
+        response = operation.render(output.output if is_download else output)
+        if caller.audits_everything or operation.name in ADMINISTRATION:
+            await self._audit(record, request, response, output.size if is_download else len(response.body))
+        if is_download:
+            await self._sender.send(exchange, response, output.segments)
         else:
-            exchange.send(operation.render(output))
+            exchange.send(response)
+
+    async def _audit(self, record: _Record, request: Request, response: Response, size: int) -> None:
+        """Records what is about to be answered, `size` bytes. Raises ServiceUnavailable."""
+        record.is_audited = True
+        asked = asked_by(record.caller, record.access_key, request, request.remote)
+        await self._auditor.record(
+            replace(
+                asked,
+                operation=record.operation,
+                version_id=revision_of(response) or asked.version_id,
+                bytes=0 if request.method == "HEAD" else size,
+            )
+        )
+
+    async def _audit_refusal(self, record: _Record, error: S3Error) -> None:
+        """Records what is refused, or fails, where that is to be. Raises S3Error."""
+        if record.is_audited:
+            return
+        record.is_audited = True
+        caller, access_key = record.caller, record.access_key
+        if caller is None:
+            try:
+                access_key, caller = self._authenticator.claimant(record.request)
+            except StoreError as exc:
+                raise ServiceUnavailable from exc
+        outcome = outcome_of(error.status, error.code)
+        if is_due(caller, outcome):
+            asked = asked_by(caller, access_key, record.request, record.request.remote)
+            await self._auditor.record(replace(asked, operation=record.operation, outcome=outcome, code=error.code))
 
     async def _tell_origin(self, exchange: Exchange, request: Request, caller: Principal, body: RequestBody) -> None:
         """Has the answer, whatever it will be, say what the rules of the caller's bucket let the browser do with it."""
@@ -220,6 +260,11 @@ class Pipeline:
         return Context(self._store, self._threads, caller, self._config.region, body, request, operation)
 
     async def _refuse(self, exchange: Exchange, record: _Record, error: S3Error) -> None:
+        if not exchange.has_begun:
+            try:
+                await self._audit_refusal(record, error)
+            except S3Error as exc:
+                error = exc
         record.error_code = error.code
         if exchange.has_begun:
             exchange.abort()

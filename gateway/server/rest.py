@@ -10,13 +10,15 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from gateway import metrics
+from gateway.access.chain import Record
+from gateway.access.principals import Principal
 from gateway.api.endpoints import ENDPOINTS, PREFIX, Endpoint
 from gateway.api.errors import ApiError
 from gateway.api.model import Input
@@ -26,10 +28,11 @@ from gateway.handlers.api.faults import translate
 from gateway.handlers.api.locate import refuse_unrelated
 from gateway.handlers.context import Call
 from gateway.s3.address import build_request, percent_decode
-from gateway.s3.errors import S3Error
+from gateway.s3.errors import S3Error, ServiceUnavailable
 from gateway.s3.parse_payload import parse_payload
 from gateway.s3.request import Request
 from gateway.s3.response import Response
+from gateway.server.auditing import Auditor, asked_by, is_due, outcome_of
 from gateway.server.authenticate import Authenticator
 from gateway.server.bodies import RequestBody
 from gateway.server.wire import ClientGone, Exchange
@@ -62,8 +65,10 @@ class RestApi:
         authenticator: Authenticator,
         handlers: Mapping[str, ApiHandler],
         body_idle_timeout_s: float,
+        auditor: Auditor,
     ) -> None:
         self._store, self._threads, self._authenticator = store, threads, authenticator
+        self._auditor = auditor
         self._handlers, self._body_idle_timeout_s = handlers, body_idle_timeout_s
         self._streams: set[asyncio.Task[None]] = set()
         self._is_draining = False
@@ -76,17 +81,17 @@ class RestApi:
         except ConnectionError:
             raise
         except ApiError as exc:
-            call.refuse(exc)
+            await self._refuse(call, exc)
         except S3Error as exc:
-            call.refuse(ApiError(exc.code, exc.detail, status=exc.status))
+            await self._refuse(call, _as_api(exc))
         except StoreError as exc:
             if isinstance(exc, Corruption):
                 metrics.CORRUPTIONS.inc()
                 _log.error("request %s: corruption: %s", exchange.request_id, exc)
-            call.refuse(translate(exc))
+            await self._refuse(call, translate(exc))
         except Exception:  # noqa: BLE001 - the last resort of every request: logged with its traceback
             _log.exception("request %s failed", exchange.request_id)
-            call.refuse(ApiError("InternalError", "Something went wrong; the log says what."))
+            await self._refuse(call, ApiError("InternalError", "Something went wrong; the log says what."))
         return Served(call.operation, call.access_key, call.error_code, call.received)
 
     def end_streams(self) -> None:
@@ -102,7 +107,7 @@ class RestApi:
         endpoint, fields = route(call.exchange.http.method, call.request.raw_path)
         call.operation = endpoint.name
         identity = self._authenticator.identify(call.request)
-        call.access_key = identity.access_key
+        call.access_key, call.caller = identity.access_key, identity.principal
         if identity.principal.is_anonymous:
             raise ApiError("AccessDenied", "Sign the request: AWS signature version 4, service s3.")
         body = RequestBody(call.exchange, self._store, self._threads, self._body_idle_timeout_s)
@@ -111,14 +116,45 @@ class RestApi:
             content = await body.whole(parse_payload(call.request), _MAX_BODY)
         finally:
             call.received = body.received
+        call.about = fields if endpoint.has_body else {**_query(endpoint, call.request), **fields}
         request = decode(endpoint, fields, call.request, content)
         answer = await self._handle(endpoint, Call(self._store, self._threads, identity.principal), fields, request)
         if endpoint.streams:
+            await self._audit(call, endpoint, None)
             await self._stream(call.exchange, answer)
-        elif answer is None:
-            call.exchange.send(Response(endpoint.status, []))
-        else:
-            call.exchange.send(_json(endpoint.status, answer))
+            return
+        response = Response(endpoint.status, []) if answer is None else _json(endpoint.status, answer)
+        await self._audit(call, endpoint, len(response.body))
+        call.exchange.send(response)
+
+    async def _audit(self, call: _Call, endpoint: Endpoint, size: int | None) -> None:
+        """Records what is about to be answered: how many bytes of a stream that will be, nobody knows. Raises
+        ServiceUnavailable."""
+        assert call.caller is not None
+        if call.caller.audits_everything or endpoint.method != "GET":
+            call.is_audited = True
+            await self._auditor.record(replace(call.record(), bytes=size))
+
+    async def _refuse(self, call: _Call, error: ApiError) -> None:
+        try:
+            await self._audit_refusal(call, error)
+        except S3Error as exc:
+            error = _as_api(exc)
+        call.refuse(error)
+
+    async def _audit_refusal(self, call: _Call, error: ApiError) -> None:
+        """Records what is refused, or fails, where that is to be. Raises S3Error."""
+        if call.is_audited or call.exchange.has_begun:
+            return
+        call.is_audited = True
+        if call.caller is None:
+            try:
+                call.access_key, call.caller = self._authenticator.claimant(call.request)
+            except StoreError as exc:
+                raise ServiceUnavailable from exc
+        outcome = outcome_of(error.status, error.code)
+        if is_due(call.caller, outcome):
+            await self._auditor.record(replace(call.record(), outcome=outcome, code=error.code))
 
     def _describe(self, call: _Call) -> None:
         """The OpenAPI document, to whoever asks: it tells nothing that the source does not."""
@@ -169,6 +205,15 @@ class _Call:
         self.access_key = ""
         self.error_code: str | None = None
         self.received = 0
+        self.caller: Principal | None = None
+        self.about: Mapping[str, str] = {}
+        self.is_audited = False  # or was to be
+
+    def record(self) -> Record:
+        """What the audit log is told, but for how it went. Never the body, which may hold secrets."""
+        address = self.exchange.http.remote or ""
+        asked = asked_by(self.caller, self.access_key, self.request, address, about=self.about)
+        return replace(asked, operation=self.operation, bucket="", key=self.about.get("key", ""))
 
     @cached_property
     def request(self) -> Request:
@@ -260,6 +305,12 @@ def _convert(endpoint: Endpoint, values: Mapping[str, Any], *, strict: bool) -> 
     except msgspec.ValidationError as exc:
         code = "InvalidBody" if endpoint.has_body else "InvalidArgument"
         raise ApiError(code, str(exc)) from exc
+
+
+def _as_api(error: S3Error) -> ApiError:
+    if isinstance(error, ServiceUnavailable):
+        return ApiError("Busy", error.detail)
+    return ApiError(error.code, error.detail, status=error.status)
 
 
 def _json(status: int, document: object) -> Response:

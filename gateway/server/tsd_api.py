@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway import metrics
+from gateway.access.chain import Outcome, Record
 from gateway.handlers.faults import translate
-from gateway.handlers.tsd import BUCKET, MAX_BODY, LoginService, TsdError, parse, route
-from gateway.s3.errors import MaxMessageLengthExceeded, S3Error
+from gateway.handlers.tsd import BUCKET, MAX_BODY, Asked, LoginService, TsdError, parse, route
+from gateway.s3.errors import MaxMessageLengthExceeded, S3Error, ServiceUnavailable
 from gateway.s3.operations import Payload
 from gateway.s3.request import Request
 from gateway.s3.response import Response
+from gateway.server.auditing import Auditor, outcome_of
 from gateway.server.bodies import RequestBody
 from gateway.server.wire import Exchange
 from pfs import Corruption, Store, StoreError
@@ -35,6 +37,8 @@ class ServedTsd:
     access_key: str = ""
     error_code: str | None = None
     received: int = 0
+    asked: Asked | None = None
+    is_audited: bool = False  # or was to be
 
 
 def is_tsd(request: Request) -> bool:
@@ -44,9 +48,16 @@ def is_tsd(request: Request) -> bool:
 class TsdApi:
     """One per process; knows nothing between requests."""
 
-    def __init__(self, store: Store, threads: Executor, service: LoginService, body_idle_timeout_s: float) -> None:
+    def __init__(
+        self,
+        store: Store,
+        threads: Executor,
+        service: LoginService,
+        body_idle_timeout_s: float,
+        auditor: Auditor,
+    ) -> None:
         self._store, self._threads, self._service = store, threads, service
-        self._body_idle_timeout_s = body_idle_timeout_s
+        self._body_idle_timeout_s, self._auditor = body_idle_timeout_s, auditor
 
     async def answer(self, exchange: Exchange, request: Request) -> ServedTsd:
         """Answers a request that `is_tsd`. Raises ConnectionError where the client is gone."""
@@ -56,17 +67,18 @@ class TsdApi:
         except ConnectionError:
             raise
         except TsdError as exc:
-            _refuse(exchange, served, exc)
+            await self._refuse(exchange, request, served, exc)
         except S3Error as exc:
-            _refuse(exchange, served, _from_s3(exc))
+            await self._refuse(exchange, request, served, _from_s3(exc))
         except StoreError as exc:
             if isinstance(exc, Corruption):
                 metrics.CORRUPTIONS.inc()
             _log.error("request %s: the directory: %s", exchange.request_id, exc)
-            _refuse(exchange, served, _from_s3(translate(exc)))
+            await self._refuse(exchange, request, served, _from_s3(translate(exc)))
         except Exception:  # noqa: BLE001 - the last resort of every request: logged with its traceback
             _log.exception("request %s failed", exchange.request_id)
-            _refuse(exchange, served, TsdError(500, "InternalError", "Something went wrong; the log says what."))
+            error = TsdError(500, "InternalError", "Something went wrong; the log says what.")
+            await self._refuse(exchange, request, served, error)
         return served
 
     async def _carry_out(self, exchange: Exchange, request: Request, served: ServedTsd) -> Response:
@@ -78,8 +90,44 @@ class TsdApi:
         finally:
             served.received = body.received
         asked = parse(to, request.params, request.header("authorization"), content, request.remote)
+        served.asked = asked
         answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._service.answer, asked)
+        await self._audit(request, served, "allowed", "")
         return _json(201, answer, {"Cache-Control": "no-store"})
+
+    async def _audit(self, request: Request, served: ServedTsd, outcome: Outcome, code: str) -> None:
+        """Records a log-in before its secrets are told, or that it was refused. Raises S3Error.
+
+        A name is recorded where it is a user's alone: people type passwords where names belong.
+        """
+        served.is_audited = True
+        who, asked = "", served.asked
+        try:
+            if asked is not None:
+                loop = asyncio.get_running_loop()
+                who = await loop.run_in_executor(self._threads, self._service.known, asked.login.user_name)
+        except StoreError as exc:
+            raise ServiceUnavailable from exc
+        record = Record(
+            served.operation,
+            outcome,
+            code,
+            project=asked.project if asked else "",
+            who=who,
+            address=request.remote,
+            request_id=request.request_id,
+            about={"type": asked.kind} if asked and asked.kind else {},
+        )
+        await self._auditor.record(record)
+
+    async def _refuse(self, exchange: Exchange, request: Request, served: ServedTsd, error: TsdError) -> None:
+        outcome = outcome_of(error.status, error.code)
+        if outcome == "refused" and not served.is_audited:
+            try:
+                await self._audit(request, served, outcome, error.code)
+            except S3Error as exc:
+                error = _from_s3(exc)
+        _refuse(exchange, served, error)
 
 
 def _from_s3(error: S3Error) -> TsdError:

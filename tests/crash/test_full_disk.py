@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.integration.server import Server
+from gateway.access.audit import AuditLog
+from gateway.access.chain import Query
+from gateway.access.directory import Directory, open_directory
+from gateway.access.model import ProjectPolicy
+from gateway.access.principals import DEFAULT_PROJECT
+from gateway.access.vault import open_vault
+from tests.integration.server import Server, until
 
 BUCKET = "full"
 SIZE_MIB = 48
@@ -94,3 +101,36 @@ def test_puts_are_refused_and_nothing_is_lost(server: Server, disk: Path, size: 
     assert server.stop() == 0
     checked = server.fsck()
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_what_is_read_is_recorded_or_refused(server: Server, disk: Path) -> None:
+    client = server.client()
+    client.create_bucket(Bucket=BUCKET)
+    client.put_object(Bucket=BUCKET, Key="k", Body=b"content")
+    with contextlib.closing(open_directory(server.data, None, open_vault(server.data))) as directory:
+        directory.set_policy(DEFAULT_PROJECT, ProjectPolicy(audits="everything"))
+        until(lambda: read(client) and told(directory) > 0, 5, "reads to be recorded")
+        ballast, before = fill(disk), told(directory)
+        # SQLite's own files may have room left inside, so a few reads can still be recorded.
+        allowed = sum(read(client) for _ in range(200))
+        assert allowed < 200, "a full disk took everything"
+        assert not read(client)
+        ballast.unlink()
+        until(lambda: read(client), 5, "reads to be recorded again")
+        assert told(directory) == before + allowed + 1
+
+
+def read(client: Any) -> bool:
+    try:
+        return bool(client.get_object(Bucket=BUCKET, Key="k")["Body"].read() == b"content")
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 503:
+            raise
+        return False
+
+
+def told(directory: Directory) -> int:
+    """How many reads the audit log has."""
+    with contextlib.closing(AuditLog(directory.database)) as log:
+        assert log.verify().is_whole
+        return sum(1 for _ in log.search(Query(operation="GetObject", outcome="allowed")))

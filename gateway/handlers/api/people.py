@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway.access import totp
 from gateway.access.administration import Administrator
+from gateway.access.chain import Record
 from gateway.access.directory import Directory
 from gateway.access.errors import DirectoryError, Exists, Forbidden, Unknown
 from gateway.access.model import Key, Project, ProjectPolicy, Session, User
@@ -39,8 +40,11 @@ def people_handlers(directory: Directory) -> Mapping[str, Callable[[Call, Any], 
 
 
 async def _carry_out(directory: Directory, function: Function, call: Call, request: model.Input) -> Any:
+    acting = directory.acting_as(
+        Record("", who=call.caller.user or call.caller.display_name, session=call.caller.session)
+    )
     try:
-        return await call.work(lambda: function(Administrator.of(directory, call.caller), request))
+        return await call.work(lambda: function(Administrator.of(acting, call.caller), request))
     except DirectoryError as exc:
         raise refusal(exc) from exc
 

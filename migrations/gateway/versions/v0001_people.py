@@ -118,8 +118,28 @@ def _records() -> None:
     op.create_index("audit_project", "audit", ["project", "seq"])
     op.create_index("audit_time", "audit", ["time_us"])
     op.create_index("audit_who", "audit", ["who", "seq"])
+    _keep_records()
     op.create_table(
         "generations",
         sa.Column("name", _NAME, primary_key=True),
         sa.Column("number", sa.BigInteger, nullable=False),
+    )
+
+
+def _keep_records() -> None:
+    """Has the database itself refuse to change or delete records of the audit log."""
+    if op.get_bind().dialect.name == "sqlite":
+        for event in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER audit_no_{event.lower()} BEFORE {event} ON audit "
+                "BEGIN SELECT RAISE(ABORT, 'records of the audit log are kept as they are'); END"
+            )
+        return
+    op.execute(
+        "CREATE FUNCTION audit_is_kept() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'records of the audit log are kept as they are'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER audit_is_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_is_kept()"
     )
