@@ -23,6 +23,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from gateway.access.keyring import FRESH_S
 from gateway.client.connection import Connection, Credentials
 
 ACCESS_KEY = "caret-root-access"
@@ -226,6 +227,11 @@ def running(server: Server) -> Iterator[Server]:
     finally:
         if server.is_running:
             server.kill()
+
+
+def wait_for_news() -> None:
+    """Returns when every worker goes by what the directory said before this was called."""
+    time.sleep(1.5 * FRESH_S)
 
 
 def until(holds: Callable[[], object], wait_s: float, what: str) -> None:

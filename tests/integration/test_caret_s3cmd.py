@@ -26,7 +26,7 @@ from gateway.access.vault import open_vault
 from tests.clients.install import Pip, Unavailable, install
 
 from .enrolled import PASSWORD, Enrolled, client_of, enrol
-from .server import Server, clean_environment, free_port, until
+from .server import Server, clean_environment, free_port, wait_for_news
 
 MIB = 1024 * 1024
 PROGRAM = Path(sys.executable).parent / "caret-s3cmd"
@@ -92,12 +92,13 @@ class Home:
             )
             os.close(slave)
             shown = b""
-            for question, answer in answers:
-                since = len(shown)
-                while question.encode() not in shown[since:]:
-                    shown += terminal.read(1024)
-                terminal.write(f"{answer}\n".encode())
-            output, _ = process.communicate(timeout=100)
+            with process:
+                for question, answer in answers:
+                    since = len(shown)
+                    while question.encode() not in shown[since:]:
+                        shown += terminal.read(1024)
+                    terminal.write(f"{answer}\n".encode())
+                output, _ = process.communicate(timeout=100)
             with contextlib.suppress(OSError):  # EIO: nobody has it open any more
                 while piece := terminal.read(1024):
                     shown += piece
@@ -248,7 +249,8 @@ def test_a_session_that_was_ended_is_asked_for_anew(home: Home, directory: Direc
     home.typed("ls", answers=home.login())
     (session,) = directory.sessions(user=home.person.name)
     directory.end_session(session.access_key)
-    until(lambda: home.run("ls").returncode == 77, 5, "the session to be out")
+    wait_for_news()
+    assert home.run("ls").returncode == 77
     code, output, shown = home.typed("ls", answers=home.login())
     assert code == 0, shown + output
 

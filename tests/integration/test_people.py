@@ -15,7 +15,7 @@ from gateway.access.model import NewSession, ProjectPolicy
 from gateway.access.rights import Right
 from gateway.access.vault import open_vault
 
-from .server import Server, until
+from .server import Server, until, wait_for_news
 
 
 @pytest.fixture(scope="module")
@@ -101,5 +101,5 @@ def test_a_disabled_user_is_out_within_a_moment(gateway: Server, directory: Dire
     s3 = client_of(gateway, directory.begin_session(project, f"{project}-ann", frozenset({Right.MEMBER}), 3600))
     s3.list_buckets()
     directory.disable_user(f"{project}-ann")
-    until(lambda: not _answers(s3), 5, "the user to be out")
+    wait_for_news()
     assert code(s3.list_buckets) == (403, "InvalidAccessKeyId")

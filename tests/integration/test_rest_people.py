@@ -146,7 +146,7 @@ def test_a_right_that_was_taken_away_is_gone_within_a_second(gateway: Server, ap
     s3 = gateway.client(access_key=key.access_key, secret_key=key.secret)
     s3.create_bucket(Bucket="of-ann")
     api.call("revoke", project=project, user=f"{project}-ann", right="member")
-    until(lambda: refused(s3.list_objects_v2, Bucket="of-ann"), 2, "the right to be gone")
+    until(lambda: refused(s3.list_objects_v2, Bucket="of-ann"), 10, "the right to be gone")
 
 
 def refused(call: Callable[..., Any], **arguments: Any) -> bool:
@@ -238,9 +238,9 @@ def test_an_administrator_decides_over_those_who_are_in_his_project_alone(
 def test_a_disabled_user_gets_no_further_until_enabled(api: Connection, eve: Connection, project: str) -> None:
     user = f"{project}-eve"
     assert api.call("disable_user", user=user).disabled is not None
-    until(lambda: status(eve, "list_projects") == 403, 2, "the key to be good for nothing")
+    until(lambda: status(eve, "list_projects") == 403, 10, "the key to be good for nothing")
     assert api.call("enable_user", user=user).disabled is None
-    until(lambda: status(eve, "list_projects") == 200, 2, "the key to work again")
+    until(lambda: status(eve, "list_projects") == 200, 10, "the key to work again")
 
 
 def status(connection: Connection, endpoint: str, **fields: Any) -> int:
@@ -274,7 +274,7 @@ def test_a_key_is_told_once_works_and_is_disabled(gateway: Server, api: Connecti
     assert (listed.access_key, listed.disabled) == (key.access_key, None)
     assert not hasattr(listed, "secret")
     api.call("disable_key", access_key=key.access_key)
-    until(lambda: refused(s3.list_buckets), 2, "the key to be disabled")
+    until(lambda: refused(s3.list_buckets), 10, "the key to be disabled")
     assert api.call("list_keys", user=f"{project}-ann").keys[0].disabled is not None
     with refusal("NoSuchAccessKey"):
         api.call("disable_key", access_key=key.access_key)
@@ -369,4 +369,4 @@ def test_an_administrator_of_the_default_project_is_no_operator(gateway: Server,
 def test_an_administrator_has_two_factors_to_show_where_his_project_asks(api: Connection, eve: Connection) -> None:
     (project,) = eve.call("list_projects").projects
     api.call("change_project", project=project.name, requires_session=SENSITIVE.requires_session)
-    until(lambda: status(eve, "list_users") == 403, 2, "the key alone to be refused")
+    until(lambda: status(eve, "list_users") == 403, 10, "the key alone to be refused")
