@@ -106,36 +106,25 @@ def merge(
     return _carry_out(tx, head, planned, author, text, metadata, () if squash else (theirs.id,), merging=True)
 
 
-def cherry_pick(
+def apply_commit(
     tx: Transaction,
     branch: Branch,
     rev: str,
+    *,
+    backwards: bool,
     author: str,
     message: str | None,
     metadata: str,
     strategy: Strategy | None,
     expected_head: CommitId | None,
 ) -> Merged:
+    """Makes what a commit changed against its first parent once more (a cherry-pick), or undoes it (a revert)."""
     head = branches.writable(tx, branch, expected_head)
     commit, before = _with_parent(tx, branch, rev)
-    planned = _plan_one(tx, head, commit, before, commit, strategy)
-    return _carry_out(tx, head, planned, author, commit.message if message is None else message, metadata)
-
-
-def revert(
-    tx: Transaction,
-    branch: Branch,
-    rev: str,
-    author: str,
-    message: str | None,
-    metadata: str,
-    strategy: Strategy | None,
-    expected_head: CommitId | None,
-) -> Merged:
-    head = branches.writable(tx, branch, expected_head)
-    commit, before = _with_parent(tx, branch, rev)
-    planned = _plan_one(tx, head, commit, commit, before, strategy)
-    return _carry_out(tx, head, planned, author, f"Revert {commit.id}" if message is None else message, metadata)
+    base, theirs = (commit, before) if backwards else (before, commit)
+    if message is None:
+        message = f"Revert {commit.id}" if backwards else commit.message
+    return _carry_out(tx, head, _plan_one(tx, head, commit, base, theirs, strategy), author, message, metadata)
 
 
 def _with_parent(tx: Transaction, branch: Branch, rev: str) -> tuple[Commit, Commit]:

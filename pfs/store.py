@@ -733,9 +733,7 @@ class Store:
         A key that the branch holds neither as the commit found nor as it left it is a conflict. The future: as
         `merge`, and ProtectedBranch.
         """
-        return self._committer.submit(
-            lambda tx: merge.cherry_pick(tx, branch, rev, author, message, metadata, strategy, expected_head)
-        )
+        return self._apply_commit(branch, rev, author, message, metadata, strategy, expected_head, backwards=False)
 
     def revert(
         self,
@@ -753,9 +751,7 @@ class Store:
         A key that the branch no longer holds as the commit left it is a conflict. The future: as `merge`, and
         ProtectedBranch.
         """
-        return self._committer.submit(
-            lambda tx: merge.revert(tx, branch, rev, author, message, metadata, strategy, expected_head)
-        )
+        return self._apply_commit(branch, rev, author, message, metadata, strategy, expected_head, backwards=True)
 
     # ------------------------------------------------------------ transactions
 
@@ -831,6 +827,32 @@ class Store:
         Nothing waits for this: from its time on one can neither be written nor committed.
         """
         return self._committer.submit(lambda tx: transactions.expire(tx, now_us))
+
+    def _apply_commit(
+        self,
+        branch: Branch,
+        rev: str,
+        author: str,
+        message: str | None,
+        metadata: str,
+        strategy: Strategy | None,
+        expected_head: CommitId | None,
+        *,
+        backwards: bool,
+    ) -> Future[Merged]:
+        return self._committer.submit(
+            lambda tx: merge.apply_commit(
+                tx,
+                branch,
+                rev,
+                backwards=backwards,
+                author=author,
+                message=message,
+                metadata=metadata,
+                strategy=strategy,
+                expected_head=expected_head,
+            )
+        )
 
     # ------------------------------------------------------------ settings, beside the history
 
