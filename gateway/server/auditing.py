@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from gateway import metrics
 from gateway.access.audit import AuditLog
@@ -48,17 +49,21 @@ class Auditor:
             raise ServiceUnavailable("The audit log can not be written to, so this was refused. Try again.") from exc
         metrics.audit_recorded(record.outcome)
 
+    async def record_refusal(
+        self, caller: Principal | None, status: int, code: str, asked: Callable[[], Record]
+    ) -> None:
+        """Like `record`, of what is answered with an error: where that is to be recorded, `asked` is called for what
+        was asked."""
+        outcome = outcome_of(status, code)
+        if outcome == "refused" or (caller is not None and caller.audits_everything):
+            await self.record(replace(asked(), outcome=outcome, code=code))
+
 
 def outcome_of(status: int, code: str) -> Outcome:
     """Of what was answered with an error: a 304 is none."""
     if status < 400:
         return "allowed"
     return "refused" if status in _REFUSED or code in _REFUSED_BY_400 else "failed"
-
-
-def is_due(caller: Principal | None, outcome: Outcome) -> bool:
-    """Whether what did not succeed is recorded."""
-    return outcome == "refused" or (caller is not None and caller.audits_everything)
 
 
 def asked_by(

@@ -19,12 +19,14 @@ from gateway.s3.errors import (
     InvalidToken,
     NotImplemented,
     S3Error,
+    ServiceUnavailable,
 )
 from gateway.s3.parse_post import Form
 from gateway.s3.post_policy import PolicyClaim, parse_policy_claim
 from gateway.s3.request import Request
 from gateway.s3.signature import Claim, parse_claim
 from gateway.s3.sigv4 import ChunkSigner
+from pfs import StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,18 @@ class Authenticator:
         return replace(ANONYMOUS, project=who.project, is_confined=True, audits_everything=who.audits_everything)
 
     def claimant(self, request: Request) -> tuple[str, Principal | None]:
-        """The access key that a request names, and whose it is: for the record of a refusal. Nothing is proven."""
+        """The access key that a request names, and whose it is: for the record of a refusal. Nothing is proven.
+
+        Raises ServiceUnavailable where the directory does not answer.
+        """
         try:
             claim = parse_claim(request)
         except S3Error:
             return "", None
-        return ("", None) if claim is None else (claim.access_key, self.holder(claim.access_key))
+        try:
+            return ("", None) if claim is None else (claim.access_key, self.holder(claim.access_key))
+        except StoreError as exc:
+            raise ServiceUnavailable from exc
 
     def holder(self, access_key: str) -> Principal | None:
         found = self._keyring.find(access_key)

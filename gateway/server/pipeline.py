@@ -19,6 +19,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway import metrics
+from gateway.access.chain import Record
 from gateway.access.principals import Principal
 from gateway.api.endpoints import PREFIX as API_PREFIX
 from gateway.config import Config
@@ -28,7 +29,7 @@ from gateway.handlers.cross_origin import response_headers
 from gateway.handlers.faults import translate
 from gateway.handlers.objects import Download
 from gateway.s3.address import build_request, unaddressed_request
-from gateway.s3.errors import AccessDenied, AccessForbidden, InternalError, S3Error, ServiceUnavailable
+from gateway.s3.errors import AccessDenied, AccessForbidden, InternalError, S3Error
 from gateway.s3.multipart_form import form_boundary
 from gateway.s3.parse_payload import parse_payload
 from gateway.s3.parse_post import Form, access_headers, read_form
@@ -37,7 +38,7 @@ from gateway.s3.request import Request
 from gateway.s3.response import Response
 from gateway.s3.route import Body, Operation, route
 from gateway.server.access_log import AccessLog
-from gateway.server.auditing import ADMINISTRATION, Auditor, asked_by, is_due, outcome_of, revision_of
+from gateway.server.auditing import ADMINISTRATION, Auditor, asked_by, revision_of
 from gateway.server.authenticate import Authenticator
 from gateway.server.bodies import RequestBody
 from gateway.server.rest import RestApi, Served
@@ -241,14 +242,13 @@ class Pipeline:
         record.is_audited = True
         caller, access_key = record.caller, record.access_key
         if caller is None:
-            try:
-                access_key, caller = self._authenticator.claimant(record.request)
-            except StoreError as exc:
-                raise ServiceUnavailable from exc
-        outcome = outcome_of(error.status, error.code)
-        if is_due(caller, outcome):
-            asked = asked_by(caller, access_key, record.request, record.request.remote)
-            await self._auditor.record(replace(asked, operation=record.operation, outcome=outcome, code=error.code))
+            access_key, caller = self._authenticator.claimant(record.request)
+
+        def asked() -> Record:
+            request = record.request
+            return replace(asked_by(caller, access_key, request, request.remote), operation=record.operation)
+
+        await self._auditor.record_refusal(caller, error.status, error.code, asked)
 
     async def _tell_origin(self, exchange: Exchange, request: Request, caller: Principal, body: RequestBody) -> None:
         """Has the answer, whatever it will be, say what the rules of the caller's bucket let the browser do with it."""

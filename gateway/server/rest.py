@@ -32,7 +32,7 @@ from gateway.s3.errors import S3Error, ServiceUnavailable
 from gateway.s3.parse_payload import parse_payload
 from gateway.s3.request import Request
 from gateway.s3.response import Response
-from gateway.server.auditing import Auditor, asked_by, is_due, outcome_of
+from gateway.server.auditing import Auditor, asked_by
 from gateway.server.authenticate import Authenticator
 from gateway.server.bodies import RequestBody
 from gateway.server.wire import ClientGone, Exchange
@@ -148,13 +148,8 @@ class RestApi:
             return
         call.is_audited = True
         if call.caller is None:
-            try:
-                call.access_key, call.caller = self._authenticator.claimant(call.request)
-            except StoreError as exc:
-                raise ServiceUnavailable from exc
-        outcome = outcome_of(error.status, error.code)
-        if is_due(call.caller, outcome):
-            await self._auditor.record(replace(call.record(), outcome=outcome, code=error.code))
+            call.access_key, call.caller = self._authenticator.claimant(call.request)
+        await self._auditor.record_refusal(call.caller, error.status, error.code, call.record)
 
     def _describe(self, call: _Call) -> None:
         """The OpenAPI document, to whoever asks: it tells nothing that the source does not."""

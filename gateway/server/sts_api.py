@@ -13,14 +13,15 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 from gateway import metrics
+from gateway.access.chain import Record
 from gateway.access.principals import Principal
 from gateway.handlers.faults import translate
 from gateway.handlers.sts import Caller, TokenService
-from gateway.s3.errors import S3Error, ServiceUnavailable
+from gateway.s3.errors import S3Error
 from gateway.s3.operations import Payload
 from gateway.s3.request import Request
 from gateway.s3.response import Response
-from gateway.server.auditing import Auditor, asked_by, is_due, outcome_of
+from gateway.server.auditing import Auditor, asked_by
 from gateway.server.authenticate import Authenticator
 from gateway.server.bodies import RequestBody
 from gateway.server.wire import Exchange
@@ -133,14 +134,13 @@ class StsApi:
         served.is_audited = True
         caller, access_key = served.caller, served.access_key
         if caller is None:
-            try:
-                access_key, caller = self._authenticator.claimant(request)
-            except StoreError as exc:
-                raise ServiceUnavailable from exc
-        outcome = outcome_of(error.status, error.code)
-        if is_due(caller, outcome):
-            asked = asked_by(caller, access_key, request, request.remote, about=served.about)
-            await self._auditor.record(replace(asked, operation=served.operation, outcome=outcome, code=error.code))
+            access_key, caller = self._authenticator.claimant(request)
+
+        def asked() -> Record:
+            facts = asked_by(caller, access_key, request, request.remote, about=served.about)
+            return replace(facts, operation=served.operation)
+
+        await self._auditor.record_refusal(caller, error.status, error.code, asked)
 
 
 def _facts(asked: Input) -> Mapping[str, object]:
