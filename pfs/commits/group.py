@@ -1,8 +1,7 @@
 """Group commit: many writers, one transaction, one fsync.
 
-A thread takes all operations that are queued, applies each in order (each as its own commit), commits
-the transaction once and then wakes each caller with its own result. While one group is being made
-durable the next one gathers, so that groups grow with the load and a lone writer never waits.
+All operations that are queued (see `pfs.grouping`) are applied in order, each as its own commit; the transaction is
+committed once, and then each caller is woken with its own result.
 
 Promises: when a future resolves with a result, the operation is on disk. When it resolves with an error,
 nothing of the operation is. Operations take effect in the order of the groups, and within a group in
@@ -11,14 +10,13 @@ the order of `submit`.
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from pfs.commits.transaction import Transaction
-from pfs.errors import StoreClosed, StoreError
+from pfs.errors import StoreError
+from pfs.grouping import Group, Groups
 from pfs.meta.database import Database
 from pfs.timelines import Timelines
 
@@ -27,55 +25,23 @@ Operation = Callable[[Transaction], T]
 Observer = Callable[[int, int], None]
 """Told of each durable group: how many operations and how many commits it held."""
 
-_MAX_GROUP = 512
-_Item = tuple[Operation[Any], "Future[Any]"]
-
 
 class Committer:
     """The one place where a process writes. Thread-safe."""
 
     def __init__(self, database: Database, timelines: Timelines, observer: Observer | None = None) -> None:
         self._database, self._timelines, self._observer = database, timelines, observer
-        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
-        self._thread.start()
+        self._groups: Groups[Operation[Any]] = Groups("committer", self._commit)
 
     def submit(self, operation: Operation[T]) -> Future[T]:
         """Queues an operation; cancelling the future before its group begins drops it."""
-        future: Future[T] = Future()
-        with self._lock:
-            if self._closed:
-                raise StoreClosed("the store is closed")
-            self._queue.put((operation, future))
-        return future
+        return self._groups.submit(operation)
 
     def close(self) -> None:
         """Carries out what is queued, then stops."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            self._queue.put(None)
-        self._thread.join()
+        self._groups.close()
 
-    def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
-            group, last = [item], False
-            while len(group) < _MAX_GROUP and not self._queue.empty():
-                more = self._queue.get()
-                if more is None:
-                    last = True
-                    break
-                group.append(more)
-            self._commit([item for item in group if item[1].set_running_or_notify_cancel()])
-            if last:
-                return
-
-    def _commit(self, group: list[_Item]) -> None:
-        if not group:
-            return
+    def _commit(self, group: Group[Operation[Any]]) -> None:
         try:
             outcomes, commits = self._apply(group)
         except BaseException as exc:  # noqa: BLE001 -- it goes to whose operation raised it
@@ -95,7 +61,7 @@ class Committer:
             else:
                 future.set_exception(error)
 
-    def _apply(self, group: list[_Item]) -> tuple[list[tuple[Any, StoreError | None]], int]:
+    def _apply(self, group: Group[Operation[Any]]) -> tuple[list[tuple[Any, StoreError | None]], int]:
         outcomes: list[tuple[Any, StoreError | None]] = []
         with self._database.transaction() as conn:
             tx = Transaction(conn, self._timelines)
