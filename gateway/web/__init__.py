@@ -1,0 +1,1 @@
+"""The console: pages for the browser and the job API, on a port of their own."""
