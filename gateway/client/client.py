@@ -36,7 +36,15 @@ class Client(Endpoints):
 
     def __init__(self, reach: Reach) -> None:
         """Raises ValueError where the endpoint is no URL without a path."""
-        super().__init__(Connection(reach.endpoint, reach.credentials, region=reach.region, ca_bundle=reach.ca_bundle))
+        super().__init__(
+            Connection(
+                reach.endpoint,
+                reach.credentials,
+                region=reach.region,
+                ca_bundle=reach.ca_bundle,
+                certificate=reach.certificate,
+            )
+        )
         self.reach = reach
 
     @classmethod

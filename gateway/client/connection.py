@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
@@ -64,11 +65,12 @@ class Connection:
         *,
         region: str = "us-east-1",
         ca_bundle: str | None = None,
+        certificate: Path | None = None,
     ) -> None:
         """Raises ValueError where `endpoint` is no http(s) URL without a path."""
         self.endpoint, self._host = parse_endpoint(endpoint)
         self._credentials, self._region = credentials, region
-        self._pool = open_pool(self.endpoint, ca_bundle)
+        self._pool = open_pool(self.endpoint, ca_bundle, certificate)
 
     def close(self) -> None:
         self._pool.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
@@ -20,8 +23,20 @@ def parse_endpoint(endpoint: str) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc}", parts.netloc
 
 
-def open_pool(endpoint: str, ca_bundle: str | None) -> urllib3.HTTPConnectionPool:
-    """`ca_bundle`: a file of the authorities that vouch for it, in place of the system's; nothing is tried twice."""
-    if ca_bundle and endpoint.startswith("https:"):
-        return urllib3.connection_from_url(endpoint, maxsize=_CONNECTIONS, retries=False, ca_certs=ca_bundle)
-    return urllib3.connection_from_url(endpoint, maxsize=_CONNECTIONS, retries=False)
+def open_pool(endpoint: str, ca_bundle: str | None, certificate: Path | None = None) -> urllib3.HTTPConnectionPool:
+    """`ca_bundle`: a file of the authorities that vouch for it, in place of the system's. `certificate`: a file with
+    the one certificate that is accepted, whatever names it bears. Nothing is tried twice."""
+    options: dict[str, Any] = {"maxsize": _CONNECTIONS, "retries": False}
+    if endpoint.startswith("https:"):
+        if certificate is not None:
+            options |= {"ssl_context": _only(certificate), "assert_hostname": False}
+        elif ca_bundle:
+            options["ca_certs"] = ca_bundle
+    return urllib3.connection_from_url(endpoint, **options)
+
+
+def _only(certificate: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(certificate))
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it is no authority's, and vouches for itself alone
+    return context

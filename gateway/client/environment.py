@@ -38,12 +38,14 @@ class NotConfigured(Exception):
 
 @dataclass(frozen=True)
 class Reach:
-    """All that a Connection needs."""
+    """All that a Connection needs. `certificate`: a file with the very certificate that the gateway has, which is all
+    that its connections accept, whatever names it bears."""
 
     endpoint: str
     credentials: Credentials
     region: str = DEFAULT_REGION
     ca_bundle: str | None = None
+    certificate: Path | None = None
 
     def environment(self) -> dict[str, str]:
         """The variables that make an S3 client, and `caret`, reach the same gateway as the same user."""
