@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from urllib.parse import quote
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SHORT_ID = 10
+_SIGNS = {
+    **{code: chr(0x2400 + code) for code in range(0x20)},
+    0x7F: "\u2421",
+    **dict.fromkeys(
+        (*range(0x80, 0xA0), *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"
+    ),
+}
 
 
 def size(count: float) -> str:
@@ -24,8 +31,25 @@ def moment(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def visible(text: str) -> str:
+    """What a screen would not show, or show as something else, in signs that stand for it: control characters, and
+    those that turn the direction of writing."""
+    return text.translate(_SIGNS)
+
+
 def short(commit_id: str) -> str:
     return commit_id[:_SHORT_ID]
 
 
-FILTERS: Mapping[str, Callable[[Any], str]] = {"size": size, "moment": moment, "short": short}
+def commit(repo: str, commit_id: str) -> str:
+    """A commit's page."""
+    return f"/repos/{quote(repo, safe='')}/commits/{quote(commit_id, safe='')}"
+
+
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "size": size,
+    "moment": moment,
+    "short": short,
+    "visible": visible,
+    "commit": commit,
+}

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 # Paths that need no visitor: the login, what pages are made of, and what asks for a token of its own.
-_OPEN = ("/login", "/static/", "/-/healthz")
+_OPEN = ("/login", "/static/", "/favicon.ico", "/-/healthz")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -68,14 +68,21 @@ async def log_requests(request: web.Request, handler: Handler) -> web.StreamResp
         )
 
 
+async def confine(request: web.Request, response: web.StreamResponse) -> None:
+    """The headers, on each answer before it begins, streamed ones too. What a handler has set for itself stays."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if not request.path.startswith("/static/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+
+
 @web.middleware
 async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The headers, and every error as a page. What a handler has set for itself stays."""
+    """Every error as a page."""
     try:
         response = await handler(request)
     except web.HTTPException as exc:
         if exc.status < 400:
-            exc.headers.update(_HEADERS)
             raise
         response = _error(request, exc.status, exc.reason, exc.text or "")
     except Refusal as exc:
@@ -87,21 +94,22 @@ async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:  # noqa: BLE001 -- it is logged, and told as a page
         _log.exception("%s %s failed", request.method, request.path)
         response = _error(request, 500, "InternalError", "Something went wrong here; the log of the gateway says what.")
-    if not response.prepared:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        if not request.path.startswith("/static/"):
-            response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+@web.middleware
+async def recognise(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Who is asking, if a cookie of ours says so."""
+    visitor = unseal(request.cookies.get(COOKIE, ""), request.app[SITE].vault, time.time())
+    if visitor is not None:
+        request[VISITOR] = visitor
+    return await handler(request)
 
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Nobody without a cookie of ours gets further than the login, and nothing is changed from elsewhere."""
-    site = request.app[SITE]
-    visitor = unseal(request.cookies.get(COOKIE, ""), site.vault, time.time())
-    if visitor is not None:
-        request[VISITOR] = visitor
+    visitor = request.get(VISITOR)
     if request.method not in _SAFE_METHODS:
         check_origin(request)
         if visitor is not None and not await _has_token(request, visitor.csrf):

@@ -42,6 +42,13 @@ def test_what_is_written_is_read(caret: Client, bucket: str, key: str) -> None:
         assert content.metadata == {"colour": "green"}
 
 
+def test_no_key_is_no_bucket(caret: Client, bucket: str) -> None:
+    with pytest.raises(Refusal, match="InvalidName"):
+        caret.read(bucket, "")
+    with pytest.raises(Refusal, match="InvalidName"):
+        caret.write(bucket, "", b"content")
+
+
 def test_a_past_revision_is_read(caret: Client, bucket: str) -> None:
     first = caret.write(bucket, "k", b"one")
     caret.write(bucket, "k", b"two")

@@ -1,0 +1,158 @@
+"""An object: what is known of it, what it looks like, what it was before; and to delete it or bring it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import get_args
+
+import aiohttp_jinja2
+from aiohttp import hdrs, web
+
+from gateway.api import model
+from gateway.client import Client, Refusal
+from gateway.client.content import object_path
+from gateway.web.browse import committed, is_commit_id, no_revision
+from gateway.web.content import OBJECTS
+from gateway.web.downloads import LARGEST_IMAGE
+from gateway.web.places import MISTYPED, Asked, Names, Place, crumbs, folder_of
+from gateway.web.preview import READ_BYTES, Preview, Wanted, preview
+from gateway.web.site import SITE, VISITOR, ask
+
+routes = web.RouteTableDef()
+
+_VERSIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A commit that wrote or deleted the key. `size` None: it is not there from this commit on; `is_shown`: the page
+    is about it, `is_newest`: so is the branch's head."""
+
+    commit: model.Commit
+    size: int | None
+    is_shown: bool
+    is_newest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """`detail` None: the key does not exist at this revision."""
+
+    place: Place
+    key: str
+    detail: model.ObjectDetail | None
+    versions: Sequence[Version]
+    next: str | None
+    names: Names
+
+    @classmethod
+    def read(cls, caret: Client, asked: Asked, key: str, after: str) -> Shown:
+        """Raises Refusal: where the key was never there, too."""
+        place = Place.find(caret, asked)
+        absence: Refusal | None = None
+        try:
+            detail = caret.stat(place.repo, key, branch=place.branch.name, rev=place.commit.id)
+        except Refusal as refusal:
+            if refusal.code != "NoSuchKey":
+                raise
+            detail, absence = None, refusal
+        head = place.branch.head.id
+        page = caret.log(place.repo, branch=place.branch.name, rev=head, key=key, after=after, limit=_VERSIONS)
+        if absence is not None and not page.commits:
+            raise absence
+        shown = detail.version_id if detail else None
+        versions = [
+            Version(commit, _size_in(caret, place, commit, key), commit.id == shown, not after and number == 0)
+            for number, commit in enumerate(page.commits)
+        ]
+        return cls(place, key, detail, versions, page.next, Names.of(caret, place.repo))
+
+
+@routes.get("/repos/{repo}/object")
+async def show_object(request: web.Request) -> web.Response:
+    asked, key = Asked.by(request), request.query.get("key", "")
+    try:
+        shown = await ask(request, partial(Shown.read, asked=asked, key=key, after=request.query.get("after", "")))
+    except Refusal as refusal:
+        if refusal.code not in MISTYPED:
+            raise
+        return await no_revision(request, asked, refusal)
+    facts = {
+        "asked": asked,
+        "place": shown.place,
+        "shown": shown,
+        "preview": await _preview(request, shown),
+        "too_large": LARGEST_IMAGE,
+        "crumbs": crumbs(folder_of(key)),
+        "folder": folder_of(key),
+        "name": key[len(folder_of(key)) :],
+        "names": shown.names,
+        "committed": committed(request),
+    }
+    return aiohttp_jinja2.render_template("object.html", request, facts, status=200 if shown.detail else 404)
+
+
+@routes.post("/repos/{repo}/object/delete")
+async def delete_object(request: web.Request) -> web.Response:
+    place, key = await _writable(request)
+    commit_id = await _write(request, "DELETE", place, key, {})
+    raise web.HTTPSeeOther(place.at(prefix=folder_of(key), committed=commit_id))
+
+
+@routes.post("/repos/{repo}/object/restore")
+async def restore_object(request: web.Request) -> web.Response:
+    """Makes the key what it was in a commit: by a copy in the gateway, which moves no bytes."""
+    place, key = await _writable(request)
+    version = str((await request.post()).get("version", ""))
+    if not is_commit_id(version):
+        raise web.HTTPBadRequest(text="This is no version.")
+    source = f"{object_path(place.branch.bucket, key)}?versionId={version}"
+    headers = {"x-amz-copy-source": source, "x-caret-message": f"restore {_short(key)} from {version[:10]}"}
+    commit_id = await _write(request, "PUT", place, key, headers)
+    raise web.HTTPSeeOther(place.at("/object", key=key, committed=commit_id))
+
+
+async def _writable(request: web.Request) -> tuple[Place, str]:
+    form = await request.post()
+    asked = Asked(request.match_info["repo"], str(form.get("branch", "")) or None, "HEAD")
+    return await ask(request, partial(Place.find, asked=asked)), str(form.get("key", ""))
+
+
+async def _write(request: web.Request, method: str, place: Place, key: str, headers: dict[str, str]) -> str:
+    objects, credentials = request.app[OBJECTS], request[VISITOR].credentials
+    async with objects.send(credentials, method, place.branch.bucket, key, headers=headers) as reply:
+        return reply.headers["x-amz-version-id"]
+
+
+async def _preview(request: web.Request, shown: Shown) -> Preview | None:
+    """None of what is not there, and of nothing."""
+    detail, place = shown.detail, shown.place
+    if detail is None or detail.size == 0:
+        return None
+    sent = request.app[OBJECTS].send(
+        request[VISITOR].credentials,
+        "GET",
+        place.branch.bucket,
+        shown.key,
+        rev=place.commit.id,
+        headers={hdrs.RANGE: f"bytes=0-{READ_BYTES - 1}"},
+    )
+    async with sent as reply:
+        head = await reply.read()
+    wanted = next((kind for kind in get_args(Wanted) if kind == request.query.get("as")), None)
+    content_type = detail.headers.get("content-type", "")
+    return await request.app[SITE].work(partial(preview, head, detail.size, shown.key, content_type, wanted))
+
+
+def _size_in(caret: Client, place: Place, commit: model.Commit, key: str) -> int | None:
+    changes = caret.show(place.repo, commit.id, branch=place.branch.name, prefix=key, limit=1).changes
+    after = changes[0].after if changes and changes[0].key == key else None
+    return None if after is None else after.size
+
+
+def _short(key: str) -> str:
+    """For a message, which is one line of a header."""
+    printable = "".join(sign if sign.isprintable() else "?" for sign in key)
+    return printable if len(printable) <= 200 else f"{printable[:200]}…"

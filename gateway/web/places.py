@@ -1,0 +1,98 @@
+"""Where in a repo a page is: a branch, and a revision as seen from it. Both stand in every address, as they were asked
+for; what the page shows is read by the commit's id, which the revision is resolved to once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from aiohttp import web
+
+from gateway.api import model
+from gateway.client import Client
+
+HEAD = "HEAD"
+# What a visitor can mend where he typed it.
+MISTYPED = frozenset({"InvalidRevision", "NoSuchRevision", "AmbiguousRevision", "UnrelatedRepo", "NoSuchBranch"})
+_MOST_NAMES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an address names. `branch` None is the repo's default branch."""
+
+    repo: str
+    branch: str | None
+    rev: str
+
+    @classmethod
+    def by(cls, request: web.Request) -> Asked:
+        branch, rev = (request.query.get(name, "").strip() for name in ("branch", "rev"))
+        return cls(request.match_info["repo"], branch or None, rev or HEAD)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What may be chosen, by name; of very many the first ones."""
+
+    branches: Sequence[str]
+    tags: Sequence[str]
+
+    @classmethod
+    def of(cls, caret: Client, repo: str) -> Names:
+        branches = caret.list_branches(repo, limit=_MOST_NAMES).branches
+        tags = caret.list_tags(repo, limit=_MOST_NAMES).tags
+        return cls([branch.name for branch in branches], [tag.name for tag in tags])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`rev` as it was asked for, `commit` what it is."""
+
+    repo: str
+    branch: model.Branch
+    rev: str
+    commit: model.Commit
+
+    @classmethod
+    def find(cls, caret: Client, asked: Asked) -> Place:
+        """Raises Refusal."""
+        branch = caret.get_branch(asked.repo, asked.branch or caret.default_branch(asked.repo))
+        if asked.rev == HEAD:
+            return cls(asked.repo, branch, HEAD, branch.head)
+        commit = caret.log(asked.repo, branch=branch.name, rev=asked.rev, limit=1).commits[0]
+        return cls(asked.repo, branch, asked.rev, commit)
+
+    @property
+    def is_head(self) -> bool:
+        return self.rev == HEAD
+
+    @property
+    def takes_writes(self) -> bool:
+        return self.is_head and not self.branch.protected
+
+    def at(self, page: str = "", **query: str) -> str:
+        """The address of another page at this place; with `rev`, at that revision. What is empty is left out."""
+        given = {"branch": self.branch.name, "rev": "" if self.is_head else self.rev, **query}
+        return address(self.repo, page, **given)
+
+
+def address(repo: str, page: str = "", **query: str) -> str:
+    told = urlencode({name: value for name, value in query.items() if value}, quote_via=quote)
+    return f"/repos/{quote(repo, safe='')}{page}{f'?{told}' if told else ''}"
+
+
+def folder_of(key: str) -> str:
+    """The prefix of the folder that a key, or a folder, lies in."""
+    return key[: key.rstrip("/").rfind("/") + 1] if key.endswith("/") else key[: key.rfind("/") + 1]
+
+
+def crumbs(prefix: str) -> Sequence[tuple[str, str]]:
+    """Each folder on the way to a prefix: its name, its own prefix. A folder without a name keeps its slash."""
+    found = []
+    end = 0
+    while end < len(prefix):
+        start, end = end, prefix.index("/", end) + 1
+        found.append((prefix[start : end - 1] or "/", prefix[:end]))
+    return found
