@@ -25,7 +25,7 @@ _SECTIONS = (("Repos", "/repos", False),)
 
 
 def make_app(site: Site) -> web.Application:
-    app = web.Application(middlewares=[log_requests, recognise], client_max_size=_MAX_FORM)
+    app = web.Application(middlewares=[log_requests, protect, recognise], client_max_size=_MAX_FORM)
     app[SITE] = site
     app.cleanup_ctx.append(_objects)
     app.on_response_prepare.append(confine)
@@ -38,7 +38,7 @@ def make_app(site: Site) -> web.Application:
         lstrip_blocks=True,
         context_processors=[_shared],
     )
-    app.middlewares.extend([protect, guard])  # behind what templates know, which pages of errors need too
+    app.middlewares.append(guard)  # behind what templates know, which its refusals need too
     environment.filters.update(FILTERS)
     environment.globals["version"] = version("caret-gateway")
     app.router.add_static("/static", _HERE / "static")
