@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import get_args
+from http import HTTPStatus
 
 import aiohttp_jinja2
 from aiohttp import hdrs, web
@@ -17,12 +18,13 @@ from gateway.web.browse import committed, is_commit_id, no_revision
 from gateway.web.content import OBJECTS
 from gateway.web.downloads import LARGEST_IMAGE
 from gateway.web.places import MISTYPED, Asked, Names, Place, crumbs, folder_of
-from gateway.web.preview import READ_BYTES, Preview, Wanted, preview
+from gateway.web.preview import READ_BYTES, Kind, Preview, kinds, preview
 from gateway.web.site import SITE, VISITOR, ask
 
 routes = web.RouteTableDef()
 
 _VERSIONS = 20
+_ETAG = re.compile(r"[0-9a-f]{64}-[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,12 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`detail` None: the key does not exist at this revision."""
+    """`detail`: at this revision, `newest`: at the branch's head; None where the key does not exist there."""
 
     place: Place
     key: str
     detail: model.ObjectDetail | None
+    newest: model.ObjectDetail | None
     versions: Sequence[Version]
     next: str | None
     names: Names
@@ -51,23 +54,24 @@ class Shown:
     def read(cls, caret: Client, asked: Asked, key: str, after: str) -> Shown:
         """Raises Refusal: where the key was never there, too."""
         place = Place.find(caret, asked)
-        absence: Refusal | None = None
-        try:
-            detail = caret.stat(place.repo, key, branch=place.branch.name, rev=place.commit.id)
-        except Refusal as refusal:
-            if refusal.code != "NoSuchKey":
-                raise
-            detail, absence = None, refusal
-        head = place.branch.head.id
-        page = caret.log(place.repo, branch=place.branch.name, rev=head, key=key, after=after, limit=_VERSIONS)
-        if absence is not None and not page.commits:
-            raise absence
-        shown = detail.version_id if detail else None
+        branch = place.branch
+        detail = _stat(caret, branch, place.commit.id, key)
+        newest = detail if place.commit.id == branch.head.id else _stat(caret, branch, branch.head.id, key)
+        page = caret.log(place.repo, branch=branch.name, rev=branch.head.id, key=key, after=after, limit=_VERSIONS)
+        if detail is None and not page.commits:
+            raise Refusal(
+                404, "NoSuchKey", "There is no object of this name, and there was none on this branch.", {}, ""
+            )
         versions = [
-            Version(commit, _size_in(caret, place, commit, key), commit.id == shown, not after and number == 0)
-            for number, commit in enumerate(page.commits)
+            Version(
+                commit,
+                _size_in(caret, place, commit, key),
+                is_shown=detail is not None and commit.id == detail.version_id,
+                is_newest=newest is not None and commit.id == newest.version_id,
+            )
+            for commit in page.commits
         ]
-        return cls(place, key, detail, versions, page.next, Names.of(caret, place.repo))
+        return cls(place, key, detail, newest, versions, page.next, Names.of(caret, place.repo))
 
 
 @routes.get("/repos/{repo}/object")
@@ -79,11 +83,13 @@ async def show_object(request: web.Request) -> web.Response:
         if refusal.code not in MISTYPED:
             raise
         return await no_revision(request, asked, refusal)
+    drawn, choice = await _preview(request, shown)
     facts = {
         "asked": asked,
         "place": shown.place,
         "shown": shown,
-        "preview": await _preview(request, shown),
+        "preview": drawn,
+        "kinds": choice,
         "too_large": LARGEST_IMAGE,
         "crumbs": crumbs(folder_of(key)),
         "folder": folder_of(key),
@@ -97,7 +103,7 @@ async def show_object(request: web.Request) -> web.Response:
 @routes.post("/repos/{repo}/object/delete")
 async def delete_object(request: web.Request) -> web.Response:
     place, key = await _writable(request)
-    commit_id = await _write(request, "DELETE", place, key, {})
+    commit_id = await _write(request, "DELETE", place, key, {"x-caret-message": f"delete {_short(key)}"})
     raise web.HTTPSeeOther(place.at(prefix=folder_of(key), committed=commit_id))
 
 
@@ -120,17 +126,29 @@ async def _writable(request: web.Request) -> tuple[Place, str]:
     return await ask(request, partial(Place.find, asked=asked)), str(form.get("key", ""))
 
 
-async def _write(request: web.Request, method: str, place: Place, key: str, headers: dict[str, str]) -> str:
+async def _write(request: web.Request, method: str, place: Place, key: str, headers: Mapping[str, str]) -> str:
+    """The id of the commit that came of it. What the page showed to be there, `holds`, has to be there still."""
+    holds = str((await request.post()).get("holds", ""))
+    if holds and not _ETAG.fullmatch(holds):
+        raise web.HTTPBadRequest(text="This is no ETag.")
+    condition: Mapping[str, str] = {hdrs.IF_MATCH: f'"{holds}"'} if holds else {hdrs.IF_NONE_MATCH: "*"}
     objects, credentials = request.app[OBJECTS], request[VISITOR].credentials
-    async with objects.send(credentials, method, place.branch.bucket, key, headers=headers) as reply:
-        return reply.headers["x-amz-version-id"]
+    try:
+        sent = objects.send(credentials, method, place.branch.bucket, key, headers={**headers, **condition})
+        async with sent as reply:
+            return reply.headers["x-amz-version-id"]
+    except Refusal as refusal:
+        if refusal.status != HTTPStatus.PRECONDITION_FAILED:
+            raise
+        text = "Somebody has written it meanwhile, and nothing was changed. Look at it again first."
+        raise web.HTTPPreconditionFailed(text=text) from refusal
 
 
-async def _preview(request: web.Request, shown: Shown) -> Preview | None:
-    """None of what is not there, and of nothing."""
+async def _preview(request: web.Request, shown: Shown) -> tuple[Preview | None, Sequence[Kind]]:
+    """None of what is not there, and of nothing; and as what else it may be seen."""
     detail, place = shown.detail, shown.place
     if detail is None or detail.size == 0:
-        return None
+        return None, ()
     sent = request.app[OBJECTS].send(
         request[VISITOR].credentials,
         "GET",
@@ -141,9 +159,19 @@ async def _preview(request: web.Request, shown: Shown) -> Preview | None:
     )
     async with sent as reply:
         head = await reply.read()
-    wanted = next((kind for kind in get_args(Wanted) if kind == request.query.get("as")), None)
     content_type = detail.headers.get("content-type", "")
-    return await request.app[SITE].work(partial(preview, head, detail.size, shown.key, content_type, wanted))
+    choice = kinds(head, shown.key, content_type)
+    wanted = next((kind for kind in choice if kind == request.query.get("as")), None)
+    return await request.app[SITE].work(partial(preview, head, detail.size, shown.key, content_type, wanted)), choice
+
+
+def _stat(caret: Client, branch: model.Branch, rev: str, key: str) -> model.ObjectDetail | None:
+    try:
+        return caret.stat(branch.repo, key, branch=branch.name, rev=rev)
+    except Refusal as refusal:
+        if refusal.code != "NoSuchKey":
+            raise
+        return None
 
 
 def _size_in(caret: Client, place: Place, commit: model.Commit, key: str) -> int | None:

@@ -24,7 +24,7 @@ READ_BYTES = 256 * 1024
 _ROWS, _COLUMNS, _CELL = 200, 50, 300
 _HEX_BYTES, _HEX_ROW = 512, 16
 
-Wanted = Literal["table", "text", "bytes"]
+Kind = Literal["image", "table", "text", "bytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,10 @@ class Bytes:
 Preview = Image | Table | Text | Bytes
 
 
-def preview(head: bytes, size: int, key: str, content_type: str = "", wanted: Wanted | None = None) -> Preview:
+def preview(head: bytes, size: int, key: str, content_type: str = "", wanted: Kind | None = None) -> Preview:
     """`head`: the content's first READ_BYTES, of `size` in all. `wanted` where it can be had."""
     is_cut = size > len(head)
-    if wanted is None and (image := image_type(head)) is not None:
+    if wanted in (None, "image") and (image := image_type(head)) is not None:
         return Image(image)
     charset = charset_of(head, is_cut=is_cut)
     if wanted == "bytes" or (charset is None and wanted != "text"):
@@ -76,6 +76,16 @@ def preview(head: bytes, size: int, key: str, content_type: str = "", wanted: Wa
     text = _decode(head, charset or "cp1252", is_cut=is_cut)
     table = _table(text, key, content_type, is_cut=is_cut) if wanted != "text" else None
     return table or Text(_lines(text), charset or "cp1252", is_cut)
+
+
+def kinds(head: bytes, key: str, content_type: str = "") -> Sequence[Kind]:
+    """What may be wanted of it."""
+    found: list[Kind] = ["text", "bytes"]
+    if image_type(head) is not None:
+        found.insert(0, "image")
+    if _table_kind(key, content_type) is not None:
+        found.insert(0, "table")
+    return found
 
 
 # ---------------------------------------------------------------- what it is
@@ -179,8 +189,7 @@ _SEPARATORS = ",;\t|"
 
 
 def _table(text: str, key: str, content_type: str, *, is_cut: bool) -> Table | None:
-    ending = key.rpartition("/")[2].rpartition(".")[2].lower()
-    kind = _ENDINGS.get(ending) or _TYPES.get(content_type.partition(";")[0].strip().lower())
+    kind = _table_kind(key, content_type)
     whole = text[: text.rfind("\n") + 1] if is_cut else text  # the last row may be cut through
     match kind:
         case "jsonl":
@@ -201,6 +210,11 @@ def _table(text: str, key: str, content_type: str, *, is_cut: bool) -> Table | N
         more_columns=max(0, width - _COLUMNS),
         is_cut=is_cut or len(rest) > _ROWS,
     )
+
+
+def _table_kind(key: str, content_type: str) -> str | None:
+    ending = key.rpartition("/")[2].rpartition(".")[2].lower()
+    return _ENDINGS.get(ending) or _TYPES.get(content_type.partition(";")[0].strip().lower())
 
 
 def _separator(text: str) -> str:

@@ -40,7 +40,8 @@ class Plain:
 
 @contextmanager
 def logged_in(server: Server, name: str, password: str) -> Iterator[Plain]:
-    with urllib3.PoolManager(retries=False, timeout=30) as pool:
+    ca_certs = str(server.certificate.path) if server.certificate else None
+    with urllib3.PoolManager(retries=False, timeout=30, ca_certs=ca_certs) as pool:
         reply = pool.request(
             "POST",
             f"{server.console_url}/login",

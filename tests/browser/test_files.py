@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
+import re
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -233,6 +235,20 @@ def test_repos_are_made_and_found(root: Browser, caret: Client) -> None:
 # ---------------------------------------------------------------- without a browser
 
 
+def test_many_repos_are_pages(visitor: Plain, caret: Client) -> None:
+    made = [f"pages-{number:02}" for number in range(60)]
+    for name in made:
+        caret.create_repo(name)
+    found = []
+    path = "/repos?begins=pages-"
+    while path:
+        page = visitor.ask("GET", path).data.decode()
+        found += re.findall(r'<tr><td><a href="/repos/([^"]+)"', page)
+        following = re.search(r'<a class="button" href="([^"]+)">Next page', page)
+        path = html.unescape(following[1]) if following else ""
+    assert found == made
+
+
 def test_a_download_is_byte_for_byte_in_parts_too(visitor: Plain, caret: Client, repo: str) -> None:
     content = bytes(range(256)) * 12_000
     caret.write(repo, "d.html", content, content_type="text/html")
@@ -275,6 +291,17 @@ def test_nothing_is_changed_without_the_token_or_in_the_past(visitor: Plain, car
         assert visitor.ask(method, f"/repos/{repo}/{path}", b"x").status == 403
     assert visitor.post(f"/repos/{repo}/object/restore", key="k", version=f"{first}\r\nx: y").status == 400
     assert caret.get_branch(repo, "main").head.id == first
+
+
+def test_what_others_have_written_meanwhile_stays(visitor: Plain, caret: Client, repo: str) -> None:
+    first = caret.write(repo, "k", b"one")
+    seen = caret.stat(repo, "k").etag
+    second = caret.write(repo, "k", b"two")
+    assert visitor.post(f"/repos/{repo}/object/delete", key="k", holds=seen).status == 412
+    assert visitor.post(f"/repos/{repo}/object/restore", key="k", version=first, holds=seen).status == 412
+    assert visitor.post(f"/repos/{repo}/object/restore", key="k", version=first).status == 412
+    assert visitor.post(f"/repos/{repo}/object/restore", key="k", version=first, holds='"\r\nx: y').status == 400
+    assert caret.get_branch(repo, "main").head.id == second
 
 
 def test_to_delete_no_key_deletes_no_branch(visitor: Plain, caret: Client, repo: str) -> None:

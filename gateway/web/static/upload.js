@@ -127,6 +127,10 @@ function send(state, key, item) {
       mark(item, "failed");
       reject(new Error(`${key}: ${text}`));
     };
+    request.onabort = () => {
+      mark(item, "not sent");
+      reject(new Error("Cancelled."));
+    };
     state.requests.add(request);
     request.open("PUT", `${uploads}/${state.id}?${new URLSearchParams({ key })}`);
     request.setRequestHeader("X-CSRF-Token", csrf);
@@ -146,7 +150,6 @@ function send(state, key, item) {
       resolve();
     };
     request.onerror = () => fail("the connection was lost, or the file could not be read.");
-    request.onabort = () => fail("cancelled.");
     request.onloadend = () => state.requests.delete(request);
     request.send(item.file);
   });

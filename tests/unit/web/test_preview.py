@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.web.preview import Bytes, Image, Table, Text, Wanted, preview
+from gateway.web.preview import Bytes, Image, Kind, Table, Text, kinds, preview
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
@@ -17,10 +17,11 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
     st.one_of(st.binary(), st.text().map(str.encode), st.text().map(lambda text: text.encode("utf-16"))),
     st.integers(0, 10),
     st.sampled_from(["a.csv", "a.tsv", "a.jsonl", "a", "a.txt"]),
-    st.sampled_from([None, *get_args(Wanted)]),
+    st.sampled_from([None, *get_args(Kind)]),
 )
-def test_nothing_fails_and_all_of_it_can_be_sent(head: bytes, more: int, key: str, wanted: Wanted | None) -> None:
+def test_nothing_fails_and_all_of_it_can_be_sent(head: bytes, more: int, key: str, wanted: Kind | None) -> None:
     shown = preview(head, len(head) + more, key, "text/plain", wanted)
+    assert shown.kind in kinds(head, key)
     match shown:
         case Text():
             texts = list(shown.lines)
