@@ -144,6 +144,7 @@ class Connection:
                 body=body.stream if isinstance(body, SizedBody) else body or None,
                 headers={name: value.encode().decode("latin-1") for name, value in signed.items()},
                 preload_content=not stream,
+                decode_content=False,  # an object's Content-Encoding is its reader's
                 timeout=_STREAM_TIMEOUT_S if stream else _TIMEOUT_S,
                 redirect=False,
             )

@@ -138,16 +138,21 @@ def wanted_range(request: web.Request) -> Mapping[str, str]:
 
 
 class Received:
-    """A request's body while it comes in, and the ETag that its content has."""
+    """A request's body while it comes in, and the ETag that its content has. `is_broken`: it ended early."""
 
     def __init__(self, request: web.Request) -> None:
+        self.is_broken = False
         self._content = request.content
         self._digest = blake3()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._content.iter_any():
-            self._digest.update(chunk)
-            yield chunk
+        try:
+            async for chunk in self._content.iter_any():
+                self._digest.update(chunk)
+                yield chunk
+        except (OSError, web.RequestPayloadError):
+            self.is_broken = True
+            raise
 
     @property
     def etag(self) -> str:

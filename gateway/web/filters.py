@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SHORT_ID = 10
+_HEADLINE = 160
 _SIGNS = {
     **{code: chr(0x2400 + code) for code in range(0x20)},
     0x7F: "\u2421",
@@ -41,6 +42,12 @@ def short(commit_id: str) -> str:
     return commit_id[:_SHORT_ID]
 
 
+def headline(message: str) -> str:
+    """A commit's message in one line of a list."""
+    line = visible(message.partition("\n")[0])
+    return line if len(line) <= _HEADLINE else f"{line[:_HEADLINE]}…"
+
+
 def commit(repo: str, commit_id: str) -> str:
     """A commit's page."""
     return f"/repos/{quote(repo, safe='')}/commits/{quote(commit_id, safe='')}"
@@ -52,4 +59,5 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "short": short,
     "visible": visible,
     "commit": commit,
+    "headline": headline,
 }

@@ -17,7 +17,7 @@ from gateway.client.content import object_path
 from gateway.web.browse import committed, is_commit_id, no_revision
 from gateway.web.content import OBJECTS
 from gateway.web.downloads import LARGEST_IMAGE
-from gateway.web.places import MISTYPED, Asked, Names, Place, crumbs, folder_of
+from gateway.web.places import MISTYPED, Asked, Names, Place, crumbs, folder_of, see
 from gateway.web.preview import READ_BYTES, Kind, Preview, kinds, preview
 from gateway.web.site import SITE, VISITOR, ask
 
@@ -104,7 +104,7 @@ async def show_object(request: web.Request) -> web.Response:
 async def delete_object(request: web.Request) -> web.Response:
     place, key = await _writable(request)
     commit_id = await _write(request, "DELETE", place, key, {"x-caret-message": f"delete {_short(key)}"})
-    raise web.HTTPSeeOther(place.at(prefix=folder_of(key), committed=commit_id))
+    raise see(place.at(prefix=folder_of(key), committed=commit_id))
 
 
 @routes.post("/repos/{repo}/object/restore")
@@ -117,7 +117,7 @@ async def restore_object(request: web.Request) -> web.Response:
     source = f"{object_path(place.branch.bucket, key)}?versionId={version}"
     headers = {"x-amz-copy-source": source, "x-caret-message": f"restore {_short(key)} from {version[:10]}"}
     commit_id = await _write(request, "PUT", place, key, headers)
-    raise web.HTTPSeeOther(place.at("/object", key=key, committed=commit_id))
+    raise see(place.at("/object", key=key, committed=commit_id))
 
 
 async def _writable(request: web.Request) -> tuple[Place, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
+from yarl import URL
 
 from gateway.api import model
 from gateway.client import Client
@@ -81,6 +82,11 @@ class Place:
 def address(repo: str, page: str = "", **query: str) -> str:
     told = urlencode({name: value for name, value in query.items() if value}, quote_via=quote)
     return f"/repos/{quote(repo, safe='')}{page}{f'?{told}' if told else ''}"
+
+
+def see(there: str) -> web.HTTPSeeOther:
+    """Leads to an address of ours, which stays as it is written."""
+    return web.HTTPSeeOther(URL(there, encoded=True))
 
 
 def folder_of(key: str) -> str:

@@ -13,7 +13,7 @@ from aiohttp import web
 from gateway.api import model
 from gateway.client import Client, Refusal
 from gateway.client.client import just_before
-from gateway.web.places import address
+from gateway.web.places import address, see
 from gateway.web.site import ask
 
 routes = web.RouteTableDef()
@@ -47,7 +47,7 @@ async def create_repo(request: web.Request) -> web.Response:
         if refusal.code not in _MISTYPED:
             raise
         return await _page(request, refusal, name, branch)
-    raise web.HTTPSeeOther(address(name))
+    raise see(address(name))
 
 
 async def _page(

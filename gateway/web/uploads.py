@@ -15,7 +15,7 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from gateway.client import Refusal
+from gateway.client import Refusal, Unreachable
 from gateway.web.content import OBJECTS, Received
 from gateway.web.site import VISITOR, ask
 
@@ -49,8 +49,13 @@ async def put_file(request: web.Request) -> web.Response:
     sent = request.app[OBJECTS].send(
         request[VISITOR].credentials, "PUT", open_upload.bucket, key, headers=headers, body=aiter(body)
     )
-    async with sent as reply:
-        etag = reply.headers[hdrs.ETAG]
+    try:
+        async with sent as reply:
+            etag = reply.headers[hdrs.ETAG]
+    except Unreachable:
+        if body.is_broken:
+            raise web.HTTPBadRequest(text="The upload ended early.") from None
+        raise
     if etag != body.etag:
         raise Refusal(502, "BadDigest", "What was stored is not what was sent. Try again.", {}, "")
     return web.json_response({"key": key, "etag": etag}, status=HTTPStatus.CREATED)

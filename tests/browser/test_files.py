@@ -166,6 +166,10 @@ def test_a_hostile_key_is_only_text(root: Browser, visitor: Plain, caret: Client
     assert reply.data == b"content"
     assert reply.headers["content-disposition"].isascii()
     assert quote(HOSTILE.rpartition("/")[2], safe="") in reply.headers["content-disposition"]
+    root.button("Delete").click()
+    root.driver.switch_to.alert.accept()
+    root.shows("Nothing is here yet")
+    assert [change.key for change in caret.show(repo, "HEAD").changes] == [HOSTILE]
 
 
 def test_what_is_deleted_is_restored_from_its_versions(root: Browser, caret: Client, repo: str) -> None:
