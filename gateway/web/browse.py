@@ -73,8 +73,12 @@ async def show_files(request: web.Request) -> web.Response:
 
 async def no_revision(request: web.Request, asked: Asked, refusal: Refusal) -> web.Response:
     """What was typed, to be mended."""
-    names = await ask(request, partial(Names.of, repo=asked.repo))
-    facts = {"asked": asked, "names": names, "problem": refusal.message}
+
+    def choice(caret: Client) -> tuple[Names, str]:
+        return Names.of(caret, asked.repo), asked.branch or caret.default_branch(asked.repo)
+
+    names, branch = await ask(request, choice)
+    facts = {"asked": asked, "names": names, "branch": branch, "problem": refusal.message}
     return aiohttp_jinja2.render_template("no_revision.html", request, facts, status=refusal.status)
 
 

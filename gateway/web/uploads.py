@@ -11,6 +11,7 @@ The page's script does these in turn; what it does not come back for the gateway
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -23,6 +24,7 @@ routes = web.RouteTableDef()
 
 _EXPIRES_S = 2 * 86_400
 _LONGEST_MESSAGE = 4_000
+_MOST_KEYS = 5  # that a conflict names
 _UPLOAD = "/repos/{repo}/uploads/{id}"
 
 
@@ -65,7 +67,12 @@ async def put_file(request: web.Request) -> web.Response:
 async def commit(request: web.Request) -> web.Response:
     repo, upload_id = request.match_info["repo"], request.match_info["id"]
     message = await _message(request)
-    done = await ask(request, lambda caret: caret.commit_transaction(repo, upload_id, message=message))
+    try:
+        done = await ask(request, lambda caret: caret.commit_transaction(repo, upload_id, message=message))
+    except Refusal as refusal:
+        if refusal.code != "TransactionConflict":
+            raise
+        raise web.HTTPConflict(text=_conflict(refusal.details["keys"])) from refusal
     return web.json_response({"commit_id": done.commit_id})
 
 
@@ -74,6 +81,11 @@ async def abandon(request: web.Request) -> web.Response:
     repo, upload_id = request.match_info["repo"], request.match_info["id"]
     await ask(request, lambda caret: caret.abandon_transaction(repo, upload_id))
     return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _conflict(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - _MOST_KEYS} more" if len(keys) > _MOST_KEYS else ""
+    return f"Somebody else has written {', '.join(keys[:_MOST_KEYS])}{more} meanwhile."
 
 
 async def _message(request: web.Request) -> str:

@@ -156,7 +156,7 @@ function send(state, key, item) {
 }
 
 async function abandon(state, error) {
-  const told = [error.message];
+  const told = [error.message.replace(/[^.]$/, "$&.")];
   if (state.id) {
     try {
       await call("DELETE", `${uploads}/${state.id}`);
