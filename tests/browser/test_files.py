@@ -155,6 +155,16 @@ def test_contents_are_previewed(root: Browser, caret: Client, repo: str) -> None
     root.shows("00 01 02 ff")
 
 
+def test_the_button_saves_the_file(root: Browser, caret: Client, repo: str, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 5_000
+    caret.write(repo, "folder/ünï ✓.html", content, content_type="text/html")
+    root.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    root.visit(object_page(repo, "folder/ünï ✓.html"))
+    root.link("Download").click()
+    saved = tmp_path / "ünï ✓.html"
+    until(lambda: saved.exists() and saved.read_bytes() == content, 10, f"the file among {list(tmp_path.iterdir())}")
+
+
 def test_a_hostile_key_is_only_text(root: Browser, visitor: Plain, caret: Client, repo: str) -> None:
     caret.write(repo, HOSTILE, b"content", message="<script>alert(2)</script>")
     root.visit(f"/repos/{repo}?prefix=odd/%3Cscript%3Ealert(1)%3C/")
