@@ -10,7 +10,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from gateway.web import apply, commits, history, login, merges, repos
+from gateway.web import apply, branches, commits, compare, history, login, merges, repos
 from gateway.web.filters import FILTERS
 from gateway.web.guard import guard, log_requests, protect
 from gateway.web.site import SITE, VISITOR, Site
@@ -38,7 +38,7 @@ def make_app(site: Site) -> web.Application:
     environment.globals["version"] = version("caret-gateway")
     app.router.add_static("/static", _HERE / "static")
     app.router.add_get("/", _home)
-    for module in (login, repos, history, commits, apply, merges):
+    for module in (login, repos, history, commits, apply, compare, merges, branches):
         app.router.add_routes(module.routes)
     return app
 

@@ -26,6 +26,7 @@ _TOLD: Mapping[str, str] = {
     "protected": "Branches of these names take merges only from now on.",
     "unprotected": "The protection is lifted.",
     "untagged": "The tag is deleted; its commit stays.",
+    "repo-deleted": "The repo is deleted; with any of its branches it is restored.",
     "renamed": "The repo is renamed, and its buckets with it.",
 }
 REFUSED = (Refusal, msgspec.ValidationError)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
 
 from gateway.client import Client
-from tests.integration.server import Server
 
 from .browser import Browser
 from .visitor import Visitor
@@ -28,12 +26,6 @@ def repo(caret: Client) -> str:
     caret.write(name, "b.txt", b"new\n", branch="dev", message="Another file")
     caret.write(name, "a.txt", b"one\nTWO\nthree\n", message="Capitals")
     return name
-
-
-@pytest.fixture(scope="module")
-def visitor(console: Server) -> Iterator[Visitor]:
-    with Visitor(console) as visitor:
-        yield visitor
 
 
 def head(caret: Client, repo: str, branch: str = "main") -> str:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
-from types import TracebackType
 from urllib.parse import urlencode
 
 from tests.integration.server import Server
@@ -36,12 +35,7 @@ class Visitor:
         assert found is not None
         self.csrf = found[1]
 
-    def __enter__(self) -> Visitor:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._connection.close()
 
     def get(self, path: str) -> Answer:
