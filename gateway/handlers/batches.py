@@ -41,7 +41,7 @@ async def put_object_extract(ctx: Context, request: op.PutObjectExtractInput) ->
     batch, checksums = await ctx.body.receive_into(request.payload, Unpacker(ctx, branch, request))
     message = request.message or f"put {len(batch.puts)} keys"
     committed = await commit(ctx, branch, batch.puts, message)
-    assert committed.commit is not None  # nothing that an unguarded put of new content is refused for is left
+    assert committed.commit is not None  # puts of legal keys and new content, unguarded, are not refused
     return op.PutObjectOutput(batch.etag, committed.commit.id, load_checksums(dump_checksums(checksums)))
 
 

@@ -30,7 +30,7 @@ from gateway.s3.parse_headers import (
 )
 from gateway.s3.parse_params import invalid_argument
 from gateway.s3.parse_payload import parse_payload
-from gateway.s3.request import Request, wire_bytes
+from gateway.s3.request import Request
 from gateway.s3.tar import Member
 
 AUTO_EXTRACT = "x-amz-meta-snowball-auto-extract"
@@ -113,8 +113,7 @@ def member_key(prefix: str, member: Member) -> str:
     try:
         size = len(key.encode())
     except UnicodeEncodeError as exc:
-        shown = wire_bytes(key).decode("utf-8", "replace")
-        raise invalid_argument("archive", shown, "A name in the archive is not UTF-8.") from exc
+        raise invalid_argument("archive", key, "A name in the archive is not UTF-8.") from exc
     if size > MAX_KEY_BYTES:
         raise KeyTooLongError(fields={"Size": str(size), "MaxSizeAllowed": str(MAX_KEY_BYTES)})
     return key
@@ -126,7 +125,7 @@ def _path(name: str, argument: str) -> str:
     if ".." in parts:
         raise invalid_argument(argument, name, "A path must not lead upwards: it has a part `..`.")
     if "\0" in name:
-        raise invalid_argument(argument, name.replace("\0", "\N{REPLACEMENT CHARACTER}"), "A path must not hold NUL.")
+        raise invalid_argument(argument, name, "A path must not hold NUL.")
     return "/".join(parts)
 
 

@@ -15,7 +15,7 @@
 Formats: V7, ustar (POSIX.1-1988), pax (POSIX.1-2001), GNU. All else is refused, for it would otherwise be lost without
 a word: links, devices, sparse files, volumes. An archive without an end is refused too: it is a part of one.
 
-Memory is constant: content is given out as it arrives, records and long names are bounded.
+Memory is constant: content is given out as it arrives; records and long names are bounded, for one member and for all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from typing import NamedTuple
 from gateway.s3.errors import InvalidArgument, InvalidRequest
 
 BLOCK = 512
-MAX_RECORDS = 64 * 1024
+MAX_RECORDS = 64 * 1024  # bytes, of one member
+MAX_GLOBAL_RECORDS = 8 * 1024  # each member has them anew
 
 _END = bytes(BLOCK)
 _FILES, _OLD_FILE, _DIRECTORY = (b"0", b"\0", b"7"), b"\0", b"5"
@@ -64,10 +65,12 @@ class TarReader:
         self._left = self._padding = 0  # bytes of content, and behind it
         self._extension = b""  # the type of what is being collected, "" where content is given out
         self._collected = bytearray()
-        self._records: dict[str, str] = {}
         self._global: dict[str, str] = {}
+        self._global_size = 0
+        # What waits for its member: records, a name, and the bytes that these took.
+        self._records: dict[str, str] = {}
         self._long_name = ""
-        self._extends = False  # whether records or a name wait for their member
+        self._waiting_size = 0
         self._ended = False
 
     def feed(self, data: bytes | memoryview) -> Iterator[Member | memoryview]:
@@ -112,7 +115,7 @@ class TarReader:
 
     def _read_header(self, block: bytes) -> Member | None:
         if block == _END:
-            if self._extends:
+            if self._waiting_size:
                 raise _malformed("The archive ends after a header that belongs to a member.")
             self._ended = True
             return None
@@ -120,13 +123,20 @@ class TarReader:
         size, kind = _number(block[124:136]), block[156:157]
         if kind not in _EXTENSIONS:
             return self._begin_member(block, kind, size)
-        if size > MAX_RECORDS:
-            raise _malformed(f"A header's records are longer than {MAX_RECORDS} bytes.")
-        self._extension, self._extends = kind, kind != b"g"
+        self._begin_extension(kind, size)
+        return None
+
+    def _begin_extension(self, kind: bytes, size: int) -> None:
+        if kind == b"g":
+            self._global_size += size
+        else:
+            self._waiting_size += max(size, 1)
+        if self._waiting_size > MAX_RECORDS or self._global_size > MAX_GLOBAL_RECORDS:
+            raise _malformed("A member's records, or those of all members, are too long.")
+        self._extension = kind
         self._begin_content(size)
         if not size:
             self._end_extension()
-        return None
 
     def _begin_member(self, block: bytes, kind: bytes, size: int) -> Member:
         records: Mapping[str, str] = _NO_RECORDS
@@ -134,8 +144,8 @@ class TarReader:
             records = {**self._global, **self._records}
             size = _record_size(records, size)
         name = records.get("path") or self._long_name or _name(block)
-        if self._extends:
-            self._records, self._long_name, self._extends = {}, "", False
+        if self._waiting_size:
+            self._records, self._long_name, self._waiting_size = {}, "", 0
         is_directory = kind == _DIRECTORY or (kind == _OLD_FILE and name.endswith("/"))
         if not is_directory:
             _check_is_file(name, kind, records)
@@ -228,8 +238,5 @@ def _check_is_file(name: str, kind: bytes, records: Mapping[str, str]) -> None:
         return
     found = _NAMES[b"S"] if kind in _FILES else _NAMES.get(kind, f"of type {kind!r}")
     hint = " Have tar put files in the place of links: -h --hard-dereference." if kind in (b"1", b"2") else ""
-    shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    raise InvalidArgument(
-        f"A member of the archive is {found}; only files and directories can be stored.{hint}",
-        fields={"ArgumentName": "archive", "ArgumentValue": shown},
-    )
+    message = f"A member of the archive is {found}; only files and directories can be stored.{hint}"
+    raise InvalidArgument(message, fields={"ArgumentName": "archive", "ArgumentValue": name})
