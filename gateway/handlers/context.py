@@ -27,7 +27,7 @@ class Received:
 
 
 class Sink(Protocol[T_co]):
-    """What a body's content is passed to, by one thread at a time, none of them the event loop's."""
+    """What a body's content is passed to, by one thread at a time; it may block."""
 
     def write(self, data: bytes | memoryview) -> None:
         """The next piece; the view is the caller's, and not to be kept."""

@@ -22,6 +22,7 @@ from gateway.client.connection import Connection
 from tests.archives import BATCH, END, header, member, tar_of, tar_of_members
 
 from . import chunks
+from .awscli import Aws
 from .raw import Raw, Reply
 from .refusals import refused
 from .server import Server, until
@@ -162,6 +163,12 @@ def test_concurrent_batches_are_one_commit_each(s3: Any, api: Connection, bucket
     assert len(keys(s3, bucket)) == 25
 
 
+def test_aws_cli_puts_batches(aws: Aws, s3: Any, bucket: str) -> None:
+    target = f"s3://{bucket}/batch.tar.gz"
+    aws("s3", "cp", "-", target, "--metadata", "snowball-auto-extract=true", stdin=tar_of(FILES, mode="w:gz"))
+    assert contents(s3, bucket) == FILES
+
+
 # ---------------------------------------------------------------- the body is proved before anything shows
 
 
@@ -244,6 +251,8 @@ MANY = tar_of_members(*(member(f"d{number}", type=tarfile.DIRTYPE) for number in
         (tar_of({"good": b"v", "a/../../up": b"v"}), "InvalidArgument"),
         (tar_of({"good": b"v", "": b"v"}), "InvalidArgument"),
         (header(b"good") + header(b"\xff\xfe") + END, "InvalidArgument"),
+        (header(b"good") + header(b"../\xff\x01") + END, "InvalidArgument"),
+        (header(b"good") + header(b"\xff\x02", kind=b"2") + END, "InvalidArgument"),
         (tar_of({"good": b"v", "k" * 1025: b"v"}), "KeyTooLongError"),
         (
             tar_of({"good": b"v"})[:1024] + tar_of_members(member("l", type=tarfile.SYMTYPE, linkname="/")),
