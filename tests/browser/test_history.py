@@ -180,10 +180,10 @@ def test_messages_and_keys_are_shown_as_text(root: Browser, caret: Client, repo:
 def test_a_long_history_is_paged_by_time_over_all_branches(caret: Client, visitor: Visitor) -> None:
     name = f"long-{next(_NUMBERS)}"
     caret.create_repo(name)
-    for number in range(3):
-        caret.create_branch(name, f"b{number}")
+    for branch in ("old", "b0", "b1", "b2"):
+        caret.create_branch(name, branch)
     for number in range(105):
-        branch = ("main", "b0", "b1", "b2")[number % 4]
+        branch = ("main", "b0", "b1", "b2")[number % 4] if number else "old"
         caret.write(name, "k", str(number).encode(), branch=branch, message=f"number {number}.")
     first = visitor.get(f"/repos/{name}/history")
     (following,) = first.links("Older commits")
@@ -191,6 +191,7 @@ def test_a_long_history_is_paged_by_time_over_all_branches(caret: Client, visito
     shown = [int(part.partition(".")[0]) for part in both.split("<bdi>number ")[1:]]
     assert shown == list(reversed(range(105)))
     assert visitor.get(following).links("Older commits") == []
+    assert [">old</a>" in page.text for page in (first, visitor.get(following))] == [False, True]
 
 
 def test_what_is_not_there_is_a_page_and_no_failure(caret: Client, visitor: Visitor, repo: str) -> None:
