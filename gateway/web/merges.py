@@ -109,24 +109,27 @@ def _read(caret: Client, choice: Choice) -> Shown:
 
 def _plan(caret: Client, choice: Choice) -> Plan:
     theirs = commit_of(caret, choice.repo, choice.rev, choice.branch)
-    for left in reversed(range(_TRIES)):
+
+    def dry_run() -> Plan:
         head = caret.get_branch(choice.repo, choice.branch).head.id
+        merged = caret.merge(
+            choice.repo,
+            choice.branch,
+            theirs.id,
+            fast_forward=not choice.no_ff,
+            squash=choice.squash,
+            dry_run=True,
+            expected_head=head,
+        )
+        return Plan(theirs, head, merged)
+
+    for _ in range(_TRIES - 1):
         try:
-            merged = caret.merge(
-                choice.repo,
-                choice.branch,
-                theirs.id,
-                fast_forward=not choice.no_ff,
-                squash=choice.squash,
-                dry_run=True,
-                expected_head=head,
-            )
+            return dry_run()
         except Refusal as exc:
-            if exc.code != "HeadMoved" or not left:
+            if exc.code != "HeadMoved":
                 raise
-        else:
-            return Plan(theirs, head, merged)
-    raise AssertionError("the last try returns or raises")
+    return dry_run()
 
 
 def _facts(shown: Shown, decisions: Decisions, message: str = "") -> Mapping[str, object]:

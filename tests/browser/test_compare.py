@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from gateway.client import Client
@@ -22,6 +24,7 @@ def repo(caret: Client) -> str:
     caret.write(name, "a.txt", b"one\n<i>2</i>\nthree", branch="dev")
     caret.write(name, HOSTILE, b"<script>alert(1)</script>\n", branch="dev")
     caret.write(name, "gone.bin", b"\0\1\2\3", branch="dev")
+    caret.write(name, "new & old.png", b"\x89PNG", branch="dev")
     caret.write(name, "large.txt", b"x" * (1024 * 1024 + 1), branch="dev")
     return name
 
@@ -34,7 +37,7 @@ def test_a_text_is_compared_line_by_line_in_one_column_or_two(root: Browser, rep
     root.visit(f"/repos/{repo}/compare")
     root.fill(before="main", after="dev")
     root.button("Compare").click()
-    assert len(rows(root, "tbody tr")) == 4
+    assert len(rows(root, "tbody tr")) == 5
     root.find("[aria-label='Compare a.txt']").click()
     assert rows(root) == [
         "1 1 one",
@@ -49,7 +52,7 @@ def test_a_text_is_compared_line_by_line_in_one_column_or_two(root: Browser, rep
 
 def test_a_branch_is_compared_with_the_default_one_unless_asked_otherwise(root: Browser, repo: str) -> None:
     root.visit(f"/repos/{repo}/compare?branch=dev")
-    assert (root.find("[name=before]").get_attribute("value"), len(rows(root, "tbody tr"))) == ("main", 4)
+    assert (root.find("[name=before]").get_attribute("value"), len(rows(root, "tbody tr"))) == ("main", 5)
     root.visit(f"/repos/{repo}/compare?before=dev&after=nowhere")
     root.shows("nowhere")
     assert root.find("[name=after]").get_attribute("value") == "nowhere"
@@ -64,11 +67,14 @@ def test_keys_and_lines_are_shown_as_text(root: Browser, repo: str) -> None:
     assert root.all("main b, main script") == []
 
 
-def test_what_is_no_text_or_too_large_is_told_by_size_and_digest(visitor: Visitor, repo: str) -> None:
+def test_what_is_no_text_is_drawn_or_told_by_size_and_digest(caret: Client, visitor: Visitor, repo: str) -> None:
     pair = f"/repos/{repo}/compare?before=main&after=dev"
     binary = visitor.get(f"{pair}&key=gone.bin").text
     assert "It is no text" in binary
     assert binary.count('<code title="') == 2
+    (drawn,) = re.findall(r'<img src="([^"]*)"', visitor.get(f"{pair}&key=new%20%26%20old.png").text)
+    after = caret.get_branch(repo, "dev").head.id
+    assert drawn == f"/repos/{repo}/image?branch=main&amp;rev={after}&amp;key=new%20%26%20old.png"
     assert "too large" in visitor.get(f"{pair}&key=large.txt").text
     assert "It is the same in both" in visitor.get(f"{pair}&key=a").text
     assert "It is the same in both" in visitor.get(f"{pair}&key=").text
