@@ -11,7 +11,20 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from gateway.web import browse, downloads, login, objects, repos, uploads
+from gateway.web import (
+    apply,
+    branches,
+    browse,
+    commits,
+    compare,
+    downloads,
+    history,
+    login,
+    merges,
+    objects,
+    repos,
+    uploads,
+)
 from gateway.web.content import OBJECTS, Objects
 from gateway.web.filters import FILTERS
 from gateway.web.guard import confine, guard, log_requests, protect, recognise
@@ -44,7 +57,8 @@ def make_app(site: Site) -> web.Application:
     app.router.add_static("/static", _HERE / "static")
     app.router.add_get("/", _home)
     app.router.add_get("/favicon.ico", _icon)
-    for module in (login, repos, browse, objects, downloads, uploads):
+    files = (repos, browse, objects, downloads, uploads)
+    for module in (login, *files, history, commits, apply, compare, merges, branches):
         app.router.add_routes(module.routes)
     return app
 

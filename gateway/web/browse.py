@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import aiohttp_jinja2
 from aiohttp import web
 
 from gateway.api import model
 from gateway.client import Client, Refusal
-from gateway.web.places import MISTYPED, Asked, Names, Place, crumbs
+from gateway.web.places import MISTYPED, Asked, Place, crumbs
+from gateway.web.refs import Refs
 from gateway.web.site import ask
+from gateway.web.telling import page
 
 routes = web.RouteTableDef()
 
@@ -55,7 +56,7 @@ async def show_files(request: web.Request) -> web.Response:
     asked = Asked.by(request)
     told = [request.query.get(name, "") for name in ("prefix", "starts", "after")]
     try:
-        place, folder, names = await ask(request, partial(_read, asked=asked, told=told))
+        place, folder, refs = await ask(request, partial(_read, asked=asked, told=told))
     except Refusal as refusal:
         if refusal.code not in MISTYPED:
             raise
@@ -64,22 +65,17 @@ async def show_files(request: web.Request) -> web.Response:
         "asked": asked,
         "place": place,
         "folder": folder,
-        "names": names,
+        "refs": refs,
         "crumbs": crumbs(folder.prefix),
         "committed": committed(request),
     }
-    return aiohttp_jinja2.render_template("files.html", request, facts)
+    return page(request, "files.html", facts)
 
 
 async def no_revision(request: web.Request, asked: Asked, refusal: Refusal) -> web.Response:
     """What was typed, to be mended."""
-
-    def choice(caret: Client) -> tuple[Names, str]:
-        return Names.of(caret, asked.repo), asked.branch or caret.default_branch(asked.repo)
-
-    names, branch = await ask(request, choice)
-    facts = {"asked": asked, "names": names, "branch": branch, "problem": refusal.message}
-    return aiohttp_jinja2.render_template("no_revision.html", request, facts, status=refusal.status)
+    refs = await ask(request, partial(Refs.of, repo=asked.repo, asked=asked.branch))
+    return page(request, "no_revision.html", {"asked": asked, "refs": refs}, refusal)
 
 
 def committed(request: web.Request) -> str:
@@ -92,6 +88,6 @@ def is_commit_id(text: str) -> bool:
     return _COMMIT_ID.fullmatch(text) is not None
 
 
-def _read(caret: Client, asked: Asked, told: Sequence[str]) -> tuple[Place, Folder, Names]:
+def _read(caret: Client, asked: Asked, told: Sequence[str]) -> tuple[Place, Folder, Refs]:
     place = Place.find(caret, asked)
-    return place, Folder.read(caret, place, *told), Names.of(caret, asked.repo)
+    return place, Folder.read(caret, place, *told), Refs.of(caret, asked.repo, place.branch.name)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from urllib.parse import quote
+from typing import Any
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SHORT_ID = 10
-_HEADLINE = 160
 _SIGNS = {
     **{code: chr(0x2400 + code) for code in range(0x20)},
     0x7F: "\u2421",
@@ -42,22 +41,9 @@ def short(commit_id: str) -> str:
     return commit_id[:_SHORT_ID]
 
 
-def headline(message: str) -> str:
-    """A commit's message in one line of a list."""
-    line = visible(message.partition("\n")[0])
-    return line if len(line) <= _HEADLINE else f"{line[:_HEADLINE]}…"
-
-
-def commit(repo: str, commit_id: str) -> str:
-    """A commit's page."""
-    return f"/repos/{quote(repo, safe='')}/commits/{quote(commit_id, safe='')}"
-
-
-FILTERS: Mapping[str, Callable[..., str]] = {
+FILTERS: Mapping[str, Callable[[Any], str]] = {
     "size": size,
     "moment": moment,
     "short": short,
     "visible": visible,
-    "commit": commit,
-    "headline": headline,
 }

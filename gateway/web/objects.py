@@ -17,8 +17,9 @@ from gateway.client.content import object_path
 from gateway.web.browse import committed, is_commit_id, no_revision
 from gateway.web.content import OBJECTS
 from gateway.web.downloads import LARGEST_IMAGE
-from gateway.web.places import MISTYPED, Asked, Names, Place, crumbs, folder_of, see
+from gateway.web.places import HEAD, MISTYPED, Asked, Place, crumbs, folder_of, see
 from gateway.web.preview import READ_BYTES, Kind, Preview, kinds, preview
+from gateway.web.refs import Refs
 from gateway.web.site import SITE, VISITOR, ask
 
 routes = web.RouteTableDef()
@@ -48,7 +49,7 @@ class Shown:
     newest: model.ObjectDetail | None
     versions: Sequence[Version]
     next: str | None
-    names: Names
+    refs: Refs
 
     @classmethod
     def read(cls, caret: Client, asked: Asked, key: str, after: str) -> Shown:
@@ -71,7 +72,7 @@ class Shown:
             )
             for commit in page.commits
         ]
-        return cls(place, key, detail, newest, versions, page.next, Names.of(caret, place.repo))
+        return cls(place, key, detail, newest, versions, page.next, Refs.of(caret, place.repo, branch.name))
 
 
 @routes.get("/repos/{repo}/object")
@@ -94,7 +95,7 @@ async def show_object(request: web.Request) -> web.Response:
         "crumbs": crumbs(folder_of(key)),
         "folder": folder_of(key),
         "name": key[len(folder_of(key)) :],
-        "names": shown.names,
+        "refs": shown.refs,
         "committed": committed(request),
     }
     return aiohttp_jinja2.render_template("object.html", request, facts, status=200 if shown.detail else 404)
@@ -122,7 +123,7 @@ async def restore_object(request: web.Request) -> web.Response:
 
 async def _writable(request: web.Request) -> tuple[Place, str]:
     form = await request.post()
-    asked = Asked(request.match_info["repo"], str(form.get("branch", "")) or None, "HEAD")
+    asked = Asked(request.match_info["repo"], str(form.get("branch", "")), HEAD)
     return await ask(request, partial(Place.find, asked=asked)), str(form.get("key", ""))
 
 

@@ -12,39 +12,25 @@ from yarl import URL
 
 from gateway.api import model
 from gateway.client import Client
+from gateway.web.refs import commit_of
 
 HEAD = "HEAD"
 # What a visitor can mend where he typed it.
 MISTYPED = frozenset({"InvalidRevision", "NoSuchRevision", "AmbiguousRevision", "UnrelatedRepo", "NoSuchBranch"})
-_MOST_NAMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an address names. `branch` None is the repo's default branch."""
+    """What an address names. `branch` empty is the repo's default branch."""
 
     repo: str
-    branch: str | None
+    branch: str
     rev: str
 
     @classmethod
     def by(cls, request: web.Request) -> Asked:
         branch, rev = (request.query.get(name, "").strip() for name in ("branch", "rev"))
-        return cls(request.match_info["repo"], branch or None, rev or HEAD)
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What may be chosen, by name; of very many the first ones."""
-
-    branches: Sequence[str]
-    tags: Sequence[str]
-
-    @classmethod
-    def of(cls, caret: Client, repo: str) -> Names:
-        branches = caret.list_branches(repo, limit=_MOST_NAMES).branches
-        tags = caret.list_tags(repo, limit=_MOST_NAMES).tags
-        return cls([branch.name for branch in branches], [tag.name for tag in tags])
+        return cls(request.match_info["repo"], branch, rev or HEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +48,7 @@ class Place:
         branch = caret.get_branch(asked.repo, asked.branch or caret.default_branch(asked.repo))
         if asked.rev == HEAD:
             return cls(asked.repo, branch, HEAD, branch.head)
-        commit = caret.log(asked.repo, branch=branch.name, rev=asked.rev, limit=1).commits[0]
-        return cls(asked.repo, branch, asked.rev, commit)
+        return cls(asked.repo, branch, asked.rev, commit_of(caret, asked.repo, asked.rev, branch.name))
 
     @property
     def is_head(self) -> bool:

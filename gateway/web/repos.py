@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import aiohttp_jinja2
 from aiohttp import web
 
 from gateway.api import model
@@ -15,6 +14,7 @@ from gateway.client import Client, Refusal
 from gateway.client.client import just_before
 from gateway.web.places import address, see
 from gateway.web.site import ask
+from gateway.web.telling import page
 
 routes = web.RouteTableDef()
 
@@ -61,19 +61,18 @@ async def _page(
         "begins": begins,
         "after": after,
         "next": following,
-        "problem": refusal.message if refusal else "",
         "name": name,
         "branch": branch,
     }
-    return aiohttp_jinja2.render_template("repos.html", request, facts, status=refusal.status if refusal else 200)
+    return page(request, "repos.html", facts, refusal)
 
 
 def _rows(caret: Client, begins: str, after: str) -> tuple[Sequence[Row], str | None]:
     """A page of the repos whose names begin so, and the `after` of the next one."""
-    page = caret.list_repos(after=max(after, just_before(begins)), limit=_PAGE)
-    found = [repo for repo in page.repos if repo.name.startswith(begins)]
-    is_last = page.next is None or len(found) < len(page.repos)
-    return [Row(repo, _newest(caret, repo)) for repo in found], None if is_last else page.next
+    listed = caret.list_repos(after=max(after, just_before(begins)), limit=_PAGE)
+    found = [repo for repo in listed.repos if repo.name.startswith(begins)]
+    is_last = listed.next is None or len(found) < len(listed.repos)
+    return [Row(repo, _newest(caret, repo)) for repo in found], None if is_last else listed.next
 
 
 def _newest(caret: Client, repo: model.Repo) -> model.Commit | None:

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import re
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
-import urllib3
 
 from gateway.client import Client, Refusal
 from pfs import Put, StoreConfig, open_store
 from tests.integration.server import Server, until
 
 from .browser import Browser
-from .plain import Plain, logged_in
+from .visitor import Visitor
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEklEQVR4nGP8z8DAwMDAxAADAA4WAQMm1g1XAAAAAElFTkSuQmCC"
 )
 HOSTILE = "odd/<script>alert(1)</script> \"q\" 'a' %2F ünï ✓ &amp;#+?.txt"
 MANY = 4_000
-
-
-@pytest.fixture
-def visitor(console: Server) -> Iterator[Plain]:
-    with logged_in(console, console.access_key, console.secret_key) as plain:
-        yield plain
 
 
 @pytest.fixture
@@ -108,7 +99,7 @@ def test_dropped_files_are_one_commit(root: Browser, caret: Client, repo: str, t
     assert sorted(names(root)) == ['an "odd" <name> %2F ✓.txt', "large.bin"]
     head = caret.get_branch(repo, "main").head
     assert (head.message, head.changes, head.parents) == ("Two files", 2, [before])
-    assert root.link(head.id[:10]).get_attribute("href") == f"{root.base}/repos/{repo}/commits/{head.id}"
+    assert root.link(head.id[:10]).get_attribute("href") == f"{root.base}/repos/{repo}/commits/{head.id}?branch=main"
     with caret.read(repo, "in/large.bin") as content:
         assert content.read() == large
     assert caret.stat(repo, 'in/an "odd" <name> %2F ✓.txt').headers["content-type"] == "text/x-dropped"
@@ -165,7 +156,7 @@ def test_the_button_saves_the_file(root: Browser, caret: Client, repo: str, tmp_
     until(lambda: saved.exists() and saved.read_bytes() == content, 10, f"the file among {list(tmp_path.iterdir())}")
 
 
-def test_a_hostile_key_is_only_text(root: Browser, visitor: Plain, caret: Client, repo: str) -> None:
+def test_a_hostile_key_is_only_text(root: Browser, visitor: Visitor, caret: Client, repo: str) -> None:
     caret.write(repo, HOSTILE, b"content", message="<script>alert(2)</script>")
     root.visit(f"/repos/{repo}?prefix=odd/%3Cscript%3Ealert(1)%3C/")
     assert len(names(root)) == 1
@@ -173,7 +164,7 @@ def test_a_hostile_key_is_only_text(root: Browser, visitor: Plain, caret: Client
     root.shows("Written by")
     assert HOSTILE.rpartition("/")[2] in root.heading
     reply = visitor.ask("GET", f"/repos/{repo}/download?{urlencode({'key': HOSTILE})}")
-    assert reply.data == b"content"
+    assert reply.body == b"content"
     assert reply.headers["content-disposition"].isascii()
     assert quote(HOSTILE.rpartition("/")[2], safe="") in reply.headers["content-disposition"]
     root.button("Delete").click()
@@ -249,83 +240,86 @@ def test_repos_are_made_and_found(root: Browser, caret: Client) -> None:
 # ---------------------------------------------------------------- without a browser
 
 
-def test_many_repos_are_pages(visitor: Plain, caret: Client) -> None:
+def test_many_repos_are_pages(visitor: Visitor, caret: Client) -> None:
     made = [f"pages-{number:02}" for number in range(60)]
     for name in made:
         caret.create_repo(name)
     found = []
     path = "/repos?begins=pages-"
     while path:
-        page = visitor.ask("GET", path).data.decode()
+        page = visitor.ask("GET", path).text
         found += re.findall(r'<tr><td><a href="/repos/([^"]+)"', page)
         following = re.search(r'<a class="button" href="([^"]+)">Next page', page)
         path = html.unescape(following[1]) if following else ""
     assert found == made
 
 
-def test_a_download_is_byte_for_byte_in_parts_too(visitor: Plain, caret: Client, repo: str) -> None:
+def test_a_download_is_byte_for_byte_in_parts_too(visitor: Visitor, caret: Client, repo: str) -> None:
     content = bytes(range(256)) * 12_000
     caret.write(repo, "d.html", content, content_type="text/html")
     path = f"/repos/{repo}/download?key=d.html"
     whole = visitor.ask("GET", path)
-    assert whole.data == content
+    assert whole.body == content
     assert whole.headers["content-type"] == "application/octet-stream"
     assert whole.headers["content-disposition"].startswith('attachment; filename="d.html"')
     assert "sandbox" in whole.headers["content-security-policy"]
     assert whole.headers["x-content-type-options"] == "nosniff"
     head = visitor.ask("HEAD", path)
-    assert (head.data, head.headers["content-length"]) == (b"", str(len(content)))
+    assert (head.body, head.headers["content-length"]) == (b"", str(len(content)))
     part = visitor.ask("GET", path, headers={"Range": "bytes=100-299"})
-    assert (part.status, part.data) == (206, content[100:300])
+    assert (part.status, part.body) == (206, content[100:300])
     assert part.headers["content-range"] == f"bytes 100-299/{len(content)}"
     fresh = visitor.ask("GET", path, headers={"Range": "bytes=0-1", "If-Range": whole.headers["etag"]})
     assert fresh.status == 206
     stale = visitor.ask("GET", path, headers={"Range": "bytes=0-1", "If-Range": '"other"'})
-    assert (stale.status, stale.data) == (200, content)
+    assert (stale.status, stale.body) == (200, content)
     assert visitor.ask("GET", path, headers={"Range": "bytes=9000000-"}).status == 416
 
 
-def test_only_images_are_drawn(visitor: Plain, caret: Client, repo: str) -> None:
+def test_only_images_are_drawn(visitor: Visitor, caret: Client, repo: str) -> None:
     caret.write(repo, "evil.png", b"<script>alert(1)</script>", content_type="image/png")
     caret.write(repo, "evil.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", content_type="image/svg+xml")
     caret.write(repo, "real", PNG, content_type="text/html")
     for key in ("evil.png", "evil.svg"):
         assert visitor.ask("GET", f"/repos/{repo}/image?key={key}").status == 415
     drawn = visitor.ask("GET", f"/repos/{repo}/image?key=real")
-    assert (drawn.data, drawn.headers["content-type"]) == (PNG, "image/png")
+    assert (drawn.body, drawn.headers["content-type"]) == (PNG, "image/png")
     assert "sandbox" in drawn.headers["content-security-policy"]
 
 
-def test_nothing_is_changed_without_the_token_or_in_the_past(visitor: Plain, caret: Client, repo: str) -> None:
+def test_nothing_is_changed_without_the_token_or_in_the_past(visitor: Visitor, caret: Client, repo: str) -> None:
     first = caret.write(repo, "k", b"one")
     forged = ("/repos", "delete"), (f"/repos/{repo}/object/delete", "k"), (f"/repos/{repo}/object/restore", "k")
     for path, key in forged:
-        assert visitor.post(path, csrf="wrong", name=key, key=key, version=first).status == 403
+        assert visitor.post(path, {"csrf": "wrong", "name": key, "key": key, "version": first}).status == 403
     for method, path in [("POST", "uploads?branch=main"), ("PUT", "uploads/tx-0?key=k"), ("DELETE", "uploads/tx-0")]:
         assert visitor.ask(method, f"/repos/{repo}/{path}", b"x").status == 403
-    assert visitor.post(f"/repos/{repo}/object/restore", key="k", version=f"{first}\r\nx: y").status == 400
+    assert visitor.post(f"/repos/{repo}/object/restore", {"key": "k", "version": f"{first}\r\nx: y"}).status == 400
     assert caret.get_branch(repo, "main").head.id == first
 
 
-def test_what_others_have_written_meanwhile_stays(visitor: Plain, caret: Client, repo: str) -> None:
+def test_what_others_have_written_meanwhile_stays(visitor: Visitor, caret: Client, repo: str) -> None:
     first = caret.write(repo, "k", b"one")
     seen = caret.stat(repo, "k").etag
     second = caret.write(repo, "k", b"two")
-    assert visitor.post(f"/repos/{repo}/object/delete", key="k", holds=seen).status == 412
-    assert visitor.post(f"/repos/{repo}/object/restore", key="k", version=first, holds=seen).status == 412
-    assert visitor.post(f"/repos/{repo}/object/restore", key="k", version=first).status == 412
-    assert visitor.post(f"/repos/{repo}/object/restore", key="k", version=first, holds='"\r\nx: y').status == 400
+    assert visitor.post(f"/repos/{repo}/object/delete", {"key": "k", "holds": seen}).status == 412
+    assert visitor.post(f"/repos/{repo}/object/restore", {"key": "k", "version": first, "holds": seen}).status == 412
+    assert visitor.post(f"/repos/{repo}/object/restore", {"key": "k", "version": first}).status == 412
+    assert (
+        visitor.post(f"/repos/{repo}/object/restore", {"key": "k", "version": first, "holds": '"\r\nx: y'}).status
+        == 400
+    )
     assert caret.get_branch(repo, "main").head.id == second
 
 
-def test_to_delete_no_key_deletes_no_branch(visitor: Plain, caret: Client, repo: str) -> None:
+def test_to_delete_no_key_deletes_no_branch(visitor: Visitor, caret: Client, repo: str) -> None:
     first = caret.write(repo, "k", b"one")
-    assert visitor.post(f"/repos/{repo}/object/delete", key="").status == 400
-    assert visitor.post(f"/repos/{repo}/object/restore", key="", version=first).status == 400
+    assert visitor.post(f"/repos/{repo}/object/delete", {"key": ""}).status == 400
+    assert visitor.post(f"/repos/{repo}/object/restore", {"key": "", "version": first}).status == 400
     assert caret.get_branch(repo, "main").head.id == first
 
 
-def test_the_strangest_addresses_are_answered(visitor: Plain, caret: Client, repo: str) -> None:
+def test_the_strangest_addresses_are_answered(visitor: Visitor, caret: Client, repo: str) -> None:
     caret.write(repo, "k", b"one")
     for query in (
         "rev=%00",
@@ -344,18 +338,12 @@ def test_the_strangest_addresses_are_answered(visitor: Plain, caret: Client, rep
     assert visitor.ask("GET", "/repos/nobody-s/object?key=k").status == 404
 
 
-def test_an_upload_whose_browser_vanishes_is_gone(visitor: Plain, caret: Client, console: Server, repo: str) -> None:
+def test_an_upload_whose_browser_vanishes_is_gone(visitor: Visitor, caret: Client, console: Server, repo: str) -> None:
     headers = {"X-CSRF-Token": visitor.csrf}
     begun = visitor.ask("POST", f"/repos/{repo}/uploads?branch=main", headers=headers).json()["id"]
 
-    class Breaking(io.RawIOBase):
-        def read(self, size: int = -1) -> bytes:
-            raise ConnectionAbortedError
-
-    path = f"{visitor.base}/repos/{repo}/uploads/{begun}"
-    sent = {**headers, "Cookie": visitor.cookie, "Content-Length": "100000"}
-    with pytest.raises(urllib3.exceptions.ProtocolError):
-        visitor.pool.urlopen("PUT", f"{path}?key=half", headers=sent, body=Breaking(), redirect=False)
+    sent = {**headers, "Content-Length": "100000"}
+    visitor.break_off(f"/repos/{repo}/uploads/{begun}?key=half", sent, b"half")
     assert visitor.ask("PUT", f"/repos/{repo}/uploads/{begun}?key=whole", b"whole", headers).status == 201
     until(lambda: not console.files("tmp"), 5, "the half to be gone")
     done = visitor.ask("POST", f"/repos/{repo}/uploads/{begun}/commit", b'{"message": "m"}', headers).json()

@@ -18,7 +18,8 @@ from gateway.access.directory import Directory, open_directory
 from gateway.access.model import ProjectPolicy
 from gateway.access.principals import DEFAULT_PROJECT
 from gateway.access.vault import open_vault
-from tests.browser.plain import logged_in
+from tests.archives import tar_of
+from tests.browser.visitor import Visitor
 from tests.integration.server import Certificate, Server, free_port, running, until
 
 BUCKET = "full"
@@ -104,6 +105,22 @@ def test_puts_are_refused_and_nothing_is_lost(server: Server, disk: Path, size: 
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_a_batch_that_has_no_room_is_refused_whole(server: Server, disk: Path) -> None:
+    client = server.client()
+    client.create_bucket(Bucket=BUCKET)
+    archive = tar_of({"small": b"v", "large": os.urandom(FILE), "last": b"v"})
+    which: Any = {"Bucket": BUCKET, "Key": "batch.tar", "Body": archive, "Metadata": {"snowball-auto-extract": "true"}}
+    ballast = fill(disk)
+    with pytest.raises(ClientError) as caught:
+        client.put_object(**which)
+    assert caught.value.response["Error"]["Code"] == "InsufficientStorage"
+    assert not server.files("tmp")
+    assert client.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    ballast.unlink()
+    client.put_object(**which)
+    assert client.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 3
+
+
 def test_what_is_read_is_recorded_or_refused(server: Server, disk: Path) -> None:
     client = server.client()
     client.create_bucket(Bucket=BUCKET)
@@ -124,7 +141,7 @@ def test_what_is_read_is_recorded_or_refused(server: Server, disk: Path) -> None
 def test_an_upload_in_the_console_is_told(disk: Path, tmp_path: Path) -> None:
     (tmp_path / "data").symlink_to(disk)
     server = Server(tmp_path / "data", Certificate.make(tmp_path), workers=1, console_port=free_port())
-    with running(server), logged_in(server, server.access_key, server.secret_key) as visitor:
+    with running(server), contextlib.closing(Visitor(server)) as visitor:
         server.client().create_bucket(Bucket=BUCKET)
         sent = {"X-CSRF-Token": visitor.csrf}
         begun = visitor.ask("POST", f"/repos/{BUCKET}/uploads?branch=main", headers=sent).json()["id"]
@@ -134,7 +151,7 @@ def test_an_upload_in_the_console_is_told(disk: Path, tmp_path: Path) -> None:
         assert visitor.ask("PUT", path, b"small", sent).status == 201
         done = visitor.ask("POST", f"/repos/{BUCKET}/uploads/{begun}/commit", b'{"message": "m"}', sent)
         assert done.status == 200
-        assert visitor.ask("GET", f"/repos/{BUCKET}/download?key=k").data == b"small"
+        assert visitor.ask("GET", f"/repos/{BUCKET}/download?key=k").body == b"small"
 
 
 def read(client: Any) -> bool:
