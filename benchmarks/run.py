@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import access
 import history
 import large
 import load
@@ -12,7 +13,9 @@ import scale
 from cli import Benchmark, carry_out, finish, parse, parser
 from report import say
 
-BENCHMARKS: Mapping[str, Benchmark] = {module.NAME: module.run for module in (load, large, memory, scale, history)}
+BENCHMARKS: Mapping[str, Benchmark] = {
+    module.NAME: module.run for module in (load, large, memory, scale, history, access)
+}
 
 
 def main() -> None:
