@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
-
-_CONNECTIONS = 8
 
 
 def parse_endpoint(endpoint: str) -> tuple[str, str]:
@@ -20,8 +19,21 @@ def parse_endpoint(endpoint: str) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc}", parts.netloc
 
 
-def open_pool(endpoint: str, ca_bundle: str | None) -> urllib3.HTTPConnectionPool:
-    """`ca_bundle`: a file of the authorities that vouch for it, in place of the system's; nothing is tried twice."""
-    if ca_bundle and endpoint.startswith("https:"):
-        return urllib3.connection_from_url(endpoint, maxsize=_CONNECTIONS, retries=False, ca_certs=ca_bundle)
-    return urllib3.connection_from_url(endpoint, maxsize=_CONNECTIONS, retries=False)
+def open_pool(
+    endpoint: str, ca_bundle: str | None, connections: int = 8, address: str | None = None
+) -> urllib3.HTTPConnectionPool:
+    """`ca_bundle`: a file of the authorities that vouch for it, in place of the system's; nothing is tried twice.
+
+    `address`: connections go to this IP address, and the certificate still has to be the endpoint's name's.
+    """
+    options: dict[str, Any] = {"maxsize": connections, "retries": False}
+    parts = urlsplit(endpoint)
+    if parts.scheme == "https":
+        if ca_bundle:
+            options["ca_certs"] = ca_bundle
+        if address is not None:
+            options |= {"server_hostname": parts.hostname, "assert_hostname": parts.hostname}
+    if address is not None:
+        host = f"[{address}]" if ":" in address else address
+        endpoint = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+    return urllib3.connection_from_url(endpoint, **options)
