@@ -107,8 +107,7 @@ def check_apart(ends: Ends) -> None:
     source, destination = ends.source.path, ends.destination.path
     if ends.source.bucket is None:
         source, destination = _real(source), _real(destination)
-    nested = source.startswith(destination) or destination.startswith(source)
-    if source == destination or (nested and ends.only is None):
+    if source.startswith(destination) or destination.startswith(source):
         raise WrongSide(f"{ends.source} and {ends.destination} lie in one another; sync what lies apart")
 
 

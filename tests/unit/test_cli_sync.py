@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.cli.main import main
 from gateway.cli.sync_options import FilteringCommand, Rate
 from gateway.cli.sync_sides import Endpoints, Ends, Location, Sides, WrongSide, parse_ends, parse_location, resolve
 from gateway.client import Credentials, Reach
@@ -171,14 +174,6 @@ def test_what_cannot_be_meant(
         sides(source.format(**known), destination.format(**known), **elsewhere)
 
 
-def test_a_file_may_be_copied_beside_itself_but_not_onto_itself(tmp_path: Path) -> None:
-    (tmp_path / "f").touch()
-    (tmp_path / "inner").mkdir()
-    assert sides(tmp_path / "f", tmp_path / "inner").destination == Folder(tmp_path / "inner")
-    with pytest.raises(WrongSide, match="in one another"):
-        sides(tmp_path / "f", tmp_path)
-
-
 def test_what_is_remembered_is_not_synced_itself(tmp_path: Path) -> None:
     found = sides(f"{tmp_path}/", "s3://photos")
     assert found.sparing(tmp_path / "state" / "sync.db") == (Filter("state/sync.db*", is_included=False),)
@@ -228,3 +223,41 @@ def test_filters_keep_their_order_across_both_options(given: list[tuple[bool, st
         arguments += [f"{option}={pattern}"] if is_joined else [option, pattern]
     command.main(arguments, standalone_mode=False)
     assert found == [Filter(pattern, is_included) for is_included, pattern, _ in given]
+
+
+# ---------------------------------------------------------------- the command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("none", "s3://photos"), "there is no none"),
+        (("album", "s3://head-1.main.photos"), "past state"),
+        (("album", "album/cats"), "lie in one another"),
+        (("album", "s3://photos", "--checksum", "--size-only"), "exclude one another"),
+        (("album", "s3://photos", "--max-delete", "1"), "give both"),
+        (("album", "s3://photos", "--watch", "--dry-run"), "give one of them"),
+        (("s3://head-1.main.photos/", "out", "--watch"), "tells of no change"),
+        (("album/tom.jpg", "s3://photos/p"), "keeps its name: s3://photos/p/ puts it there"),
+        (("album/tom.jpg", "s3://photos", "--delete"), "is a single file"),
+        (("album", "s3://photos", "--limit-rate", "fast"), "is no rate"),
+        (("album", "s3://photos", "--jobs", "0"), "--jobs"),
+        (("album",), "Missing argument 'DST'"),
+    ],
+)
+def test_wrong_usage_leaves_with_2_before_anybody_is_asked(
+    arguments: tuple[str, ...], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "album" / "cats").mkdir(parents=True)
+    (tmp_path / "album" / "tom.jpg").touch()
+    monkeypatch.chdir(tmp_path)
+    reach = replace(OURS, endpoint="http://127.0.0.1:1").environment()
+    done = CliRunner(env=reach).invoke(main, ["sync", *arguments])
+    assert done.exit_code == 2, done.output
+    assert told in " ".join(done.output.split())
+
+
+def test_help_says_the_rule_and_the_codes() -> None:
+    said = " ".join(CliRunner().invoke(main, ["sync", "--help"]).output.split())
+    assert "`dir/` only what is in it" in said
+    assert "4 where it was refused; 130 and 143" in said
