@@ -10,11 +10,12 @@ import large
 import load
 import memory
 import scale
+import sync
 from cli import Benchmark, carry_out, finish, parse, parser
 from report import say
 
 BENCHMARKS: Mapping[str, Benchmark] = {
-    module.NAME: module.run for module in (load, large, memory, scale, history, access)
+    module.NAME: module.run for module in (load, large, memory, scale, history, sync, access)
 }
 
 
