@@ -230,7 +230,8 @@ class _Sync:
         source = self.source
         if not isinstance(source, PinnedSource) or source.is_snapshot or source.place != destination.place:
             return
-        if _overlap(source.side, destination.side):
+        is_near = _account(source.side)[0] == _account(destination.side)[0]
+        if is_near and _overlap(source.side, destination.side):
             raise SyncError("source and destination are the same, or one lies inside the other")
 
     # ---------------------------------------------------------------- beginning and ending
