@@ -38,6 +38,7 @@ from gateway.sync import (
 _CODES = {State.DONE: 0, State.FAILED: SYNC_FAILED, State.CHANGED: SYNC_CHANGED, State.REFUSED: SYNC_REFUSED}
 _CANNOT = (SyncError, CannotWatch, Unreachable, Refusal)
 _FORBIDDEN = 403
+_MOST_JOBS = 100
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 60.0
 
 
@@ -55,7 +56,9 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 60.0
 )
 @click.option("--checksum", is_flag=True, help="Compare contents, read anew, whatever is remembered of them.")
 @click.option("--size-only", is_flag=True, help="Take files of equal size for equal.")
-@click.option("--jobs", type=click.IntRange(min=1), default=8, metavar="N", help="Transfers at a time.  [default: 8]")
+@click.option(
+    "--jobs", type=click.IntRange(1, _MOST_JOBS), default=8, metavar="N", help="Transfers at a time.  [default: 8]"
+)
 @click.option("--limit-rate", type=Rate(), metavar="RATE", help="Bytes a second in all: 500k, 10M, 1G, of 1024.")
 @click.option("--watch", is_flag=True, help="Go on: sync again whenever SRC changes, until Ctrl-C.")
 @click.option("--partial", is_flag=True, help="Commit what could be transferred although something failed.")
@@ -143,7 +146,7 @@ def _watched(sides: Sides, options: Options, memory_path: Path) -> Watched:
     if options.dry_run:
         raise WrongSide("--dry-run does nothing, and --watch goes on with it: give one of them")
     if isinstance(sides.source, Folder):
-        return partial(watched_folder, sides.source, memory_path)
+        return partial(watched_folder, sides.source, memory_path, is_deep=sides.only is None)
     name = parse_bucket(sides.source.bucket) if sides.source.is_ours else None
     if name is None or name.is_snapshot:
         raise WrongSide(

@@ -96,6 +96,10 @@ class Lines:
 class Live(Lines):
     """On a terminal: a bar with rate and time left, above it the failures."""
 
+    def __init__(self, console: Console, *, is_dry: bool) -> None:
+        super().__init__(is_dry=is_dry)
+        self._console = console
+
     def __enter__(self) -> Live:
         super().__enter__()
         columns = (
@@ -106,7 +110,7 @@ class Live(Lines):
             TextColumn("{task.fields[so_far]}"),
             TimeRemainingColumn(),
         )
-        self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+        self._bar = Bar(*columns, console=self._console, transient=True)
         self._task = self._bar.add_task("comparing", total=None, so_far="")
         self._bytes = self._bar.add_task("bytes", visible=False)  # only to have its rate reckoned
         self._bar.start()
@@ -129,7 +133,7 @@ class Live(Lines):
         self._bar.update(self._task, description="syncing", total=1.0, completed=progress.fraction, so_far=so_far)
 
     def _line(self, text: str) -> None:
-        self._bar.console.print(Text(legible(text)), soft_wrap=True)
+        self._console.print(Text(legible(text)), soft_wrap=True)
 
 
 class Json(Lines):
@@ -168,7 +172,8 @@ class Json(Lines):
 def teller(*, as_json: bool, is_dry: bool) -> Lines:
     if as_json:
         return Json(is_dry=is_dry, every_s=_JSON_EVERY_S)
-    return Live(is_dry=is_dry) if Console(stderr=True).is_terminal else Lines(is_dry=is_dry)
+    console = Console(stderr=True)
+    return Live(console, is_dry=is_dry) if console.is_terminal else Lines(is_dry=is_dry)
 
 
 # ---------------------------------------------------------------- words

@@ -33,8 +33,11 @@ class CannotWatch(Exception):
 
 
 @contextlib.contextmanager
-def watched_folder(folder: Folder, memory: Path) -> Iterator[Wait]:
-    """Changes of files whose paths begin as the memory's are none. Raises CannotWatch, `wait` too."""
+def watched_folder(folder: Folder, memory: Path, *, is_deep: bool) -> Iterator[Wait]:
+    """`is_deep`: with the folders in it. Changes of files whose paths begin as the memory's are none.
+
+    Raises CannotWatch, `wait` too.
+    """
     ignored = os.path.realpath(memory)
     changes = watch(
         folder.path,
@@ -43,6 +46,7 @@ def watched_folder(folder: Folder, memory: Path) -> Iterator[Wait]:
         debounce=_GATHERED_FOR_MS,
         rust_timeout=_FIRST_LOOK_MS,
         yield_on_timeout=True,
+        recursive=is_deep,
     )
 
     def wait() -> None:
