@@ -181,6 +181,7 @@ class TransactionDestination(BucketDestination):
 
     def look(self) -> None:
         """Finds the branch's head, and the transaction to go on with. Raises Refused, SyncError."""
+        self._seen = set()
         try:
             place = self._gateway.place()
             branch = self._ask(lambda: self._gateway.client.get_branch(place.repo, place.branch), FIRST_PATIENCE_S)
@@ -226,14 +227,16 @@ class TransactionDestination(BucketDestination):
             after = page.next
 
     def items(self, is_included: IsIncluded) -> Iterator[Item]:
-        self._seen, self._is_included = set(), is_included
-        if self.place is None:
-            return
+        self._is_included = is_included
+        return self._laid_over() if self.place is not None else iter(())
+
+    def _laid_over(self) -> Iterator[Item]:
+        assert self.place is not None
         written = [self._touched[path] for path in sorted(self._touched)]
         for present, touched in paired(self._gateway.tree(self.place, self._head), written):
             item = touched or present
             assert item is not None
-            if item.size != _GONE and is_included(item.path):
+            if item.size != _GONE and self._is_included(item.path):
                 yield item
 
     def watched(self, items: Iterator[Item]) -> Iterator[Item]:
