@@ -61,6 +61,8 @@ def synchronise(
             return _Sync(source_end, destination_end, options, memory, control, tracker).run()
         except Refused as exc:
             return Outcome(state=State.REFUSED, reason=str(exc), failures=tracker.failures)
+        except Halted as exc:
+            return Outcome(state=State.FAILED, reason=str(exc), failures=tracker.failures)
         except Cancelled:
             return Outcome(state=State.CANCELLED, failures=tracker.failures, bytes_sent=tracker.bytes_sent)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -14,7 +16,7 @@ from typing import Any
 from gateway.client import Credentials, Reach
 from gateway.sync import Bucket, Failure, Folder, Memory, Options, Outcome, Plan, Progress, Side, State, synchronise
 
-from .server import Server
+from .server import REPOSITORY, Server, clean_environment
 
 MIB = 1024 * 1024
 
@@ -170,3 +172,24 @@ def proxied(server: Server) -> Iterator[Proxy]:
 
 def through(proxy: Proxy, side: Bucket) -> Bucket:
     return replace(side, reach=replace(side.reach, endpoint=proxy.url))
+
+
+# ---------------------------------------------------------------- a process that syncs
+
+
+def begin(source: Folder, url: str, server: Server, name: str, memory: Path) -> subprocess.Popen[bytes]:
+    """A sync of its own, two pieces at a time, to a bucket of `server`, which it reaches at `url`."""
+    command = [sys.executable, "-m", "tests.integration.syncing", str(source.path), url, name, str(memory)]
+    keys = {"ACCESS": server.access_key, "SECRET": server.secret_key, "REGION": server.region}
+    return subprocess.Popen(command, cwd=REPOSITORY, env=clean_environment(**keys))
+
+
+def main() -> int:
+    source, url, name, memory = sys.argv[1:]
+    reach = Reach(url, Credentials(os.environ["ACCESS"], os.environ["SECRET"]), os.environ["REGION"])
+    outcome = sync(Folder(Path(source)), Bucket(reach, name), Path(memory), jobs=2)
+    return 0 if outcome.state is State.DONE else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

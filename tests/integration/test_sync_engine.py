@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.client import Credentials
-from gateway.sync import Action, ActionKind, Bucket, Comparison, Filter, Folder, Memory, Plan, State, SyncError
+from gateway.sync import Action, ActionKind, Bucket, Comparison, Filter, Folder, Memory, Plan, Side, State, SyncError
 from gateway.sync.ends import PIECE_BYTES
 
 from .server import Server
@@ -65,7 +65,9 @@ def test_what_goes_up_comes_down_again(ours: Bucket, large: Folder, memory: Memo
     assert tree(tmp_path / "copy") == tree(large)
     for file in ("a", "large", "deep/down/b"):
         assert (tmp_path / "copy" / file).stat().st_mtime_ns == (large.path / file).stat().st_mtime_ns
-    for one, other in [(large, ours), (ours, Folder(tmp_path / "copy")), (large, Folder(tmp_path / "copy"))]:
+    copy = Folder(tmp_path / "copy")
+    ways: list[tuple[Side, Side]] = [(large, ours), (ours, copy), (large, copy)]
+    for one, other in ways:
         again = done(one, other, memory)
         assert (again.transferred, again.unchanged, again.bytes_sent, again.commit_id) == (0, 6, 0, None)
 

@@ -116,11 +116,13 @@ def test_what_is_under_way_is_known_until_it_is_forgotten(path: Path) -> None:
     with Memory.open(path) as memory:
         assert memory.transaction("pair") == ("photos", "tx-1")
         assert memory.upload("pair", "big") == kept
-        assert memory.transaction("other") is memory.upload("other", "big") is None
+        assert memory.transaction("other") is None
+        assert memory.upload("other", "big") is None
         memory.forget_upload("pair", "big")
         assert memory.upload("pair", "big") is None
         memory.forget_transaction("pair")
-        assert memory.transaction("pair") is memory.upload("pair", "bigger") is None
+        assert memory.transaction("pair") is None
+        assert memory.upload("pair", "bigger") is None
 
 
 def test_one_run_at_a_time_has_what_is_under_way(path: Path) -> None:
