@@ -61,7 +61,7 @@ def watched_folder(folder: Folder, memory: Path, *, is_deep: bool) -> Iterator[W
 def _next(changes: Iterator[set[FileChange]], path: Path) -> bool:
     try:
         return bool(next(changes))
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # the latter is what the library calls all that it does not know
         raise CannotWatch(
             f"changes of {path} cannot be seen: {error}. Where too many folders are watched, raise the system's "
             "fs.inotify.max_user_watches; where it tells of none, WATCHFILES_FORCE_POLLING=true looks for them"

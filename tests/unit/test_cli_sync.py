@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from gateway.cli.main import main
 from gateway.cli.sync_options import FilteringCommand, Rate
 from gateway.cli.sync_sides import Endpoints, Ends, Location, Sides, WrongSide, parse_ends, parse_location, resolve
+from gateway.cli.sync_told import Lines
 from gateway.client import Credentials, Reach
-from gateway.sync import Bucket, Filter, Folder
+from gateway.sync import Bucket, Failure, FailureKind, Filter, Folder, Outcome, Progress, State
 
 NAMES = st.text(alphabet="abö .*[", min_size=1, max_size=5).filter(lambda name: name not in (".", ".."))
 OURS = Reach("http://127.0.0.1:9000", Credentials("our-key", "our-secret"))
@@ -223,6 +224,44 @@ def test_filters_keep_their_order_across_both_options(given: list[tuple[bool, st
         arguments += [f"{option}={pattern}"] if is_joined else [option, pattern]
     command.main(arguments, standalone_mode=False)
     assert found == [Filter(pattern, is_included) for is_included, pattern, _ in given]
+
+
+# ---------------------------------------------------------------- what is told
+
+
+def test_lines_say_now_and_then_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for every_s, told in ((0.0, 2), (60.0, 0)):
+        with Lines(is_dry=False, every_s=every_s) as lines:
+            for done in (1, 2):
+                lines.advanced(Progress(done, 4, done * 4096, 4 * 4096, "path"))
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == told
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "hint"),
+    [
+        (State.FAILED, "run it again to go on with the rest, or with --partial"),
+        (State.CHANGED, "run it again when it is at rest, or with --partial"),
+        (State.CANCELLED, "run it again to go on from here"),
+    ],
+)
+def test_what_to_do_next_is_told(state: State, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Lines(is_dry=False).ended(Outcome(state=state), is_partial=False)
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{state.value}: 0 transferred")
+    assert hint in told.err
+
+
+def test_a_refusals_reason_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Lines(is_dry=False).ended(Outcome(state=State.REFUSED, reason="the branch is protected"), is_partial=False)
+    assert capsys.readouterr().err == "Error: the branch is protected\n"
+
+
+def test_names_do_not_reach_the_terminal_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    Lines(is_dry=False).failed(Failure("a\x1b[2J\udcff", FailureKind.FAILED, "why"))
+    assert capsys.readouterr().err == "failed: a\\x1b[2J\\udcff: why\n"
 
 
 # ---------------------------------------------------------------- the command
