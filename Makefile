@@ -16,8 +16,8 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-serve: $(VENV)/.serve ## start the gateway on an embedded store under ./data (ARGS: further flags)
-	@exec $(BIN)/caret serve --data ./data $(ARGS)
+serve: $(VENV)/.serve ## start the gateway on ./data and its console (ARGS: further flags)
+	@exec $(BIN)/caret serve --data ./data --console-port 5000 --uploads ./uploads $(ARGS)
 
 test: $(VENV)/.dev ## run the tests (ARGS: further arguments of pytest)
 	$(BIN)/pytest -n 2 $(ARGS)

@@ -58,6 +58,12 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError(f"{text!r} is neither on nor off")
+    return text == "on"
+
+
 def _log_level(text: str) -> str:
     levels = ("error", "warning", "info", "debug")
     if text not in levels:
@@ -91,6 +97,12 @@ def _access_key(text: str) -> str:
     # A slash would end the key inside SigV4's credential scope, a colon inside SigV2's header.
     if not re.fullmatch(r"[A-Za-z0-9._-]{3,128}", text):
         raise ValueError("an access key has 3 to 128 letters, digits, '.', '_' or '-'")
+    return text
+
+
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{16,256}", text):
+        raise ValueError("a token has 16 to 256 visible ASCII characters")
     return text
 
 
@@ -233,6 +245,32 @@ class Config:
         "Hosts and networks (CIDR) that webhooks may lead to beside public addresses, separated by commas.",
         shown="",
     )
+    console_port: int | None = _setting(
+        None, _whole(0, 65535), "Port of the console and its job API; 0 takes a free one.", shown="no console"
+    )
+    console_host: str = _setting(
+        "127.0.0.1", _text, "Address that the console listens on. Beyond this machine its job API needs console_token."
+    )
+    console_token: str | None = _setting(
+        None,
+        _token,
+        "Bearer token that the job API asks for; without one it answers this machine alone.",
+        shown="",
+        has_flag=False,
+        secret=True,
+    )
+    uploads: Path | None = _setting(
+        None, _path, "Folder that sync jobs read from; made if there is none. Without it they are refused.", shown=""
+    )
+    storage_allow: tuple[str, ...] = _setting(
+        (),
+        _destinations,
+        "Hosts and networks (CIDR) of other S3 endpoints that sync jobs may write to, separated by commas.",
+        shown="",
+    )
+    sync_deletes_bucket: bool = _setting(
+        True, _switch, "Whether a job whose source is absent or empty deletes its bucket: on or off.", shown="on"
+    )
     log_level: str = _setting("info", _log_level, "error, warning, info or debug.")
     access_log: str = _setting(
         "on", _text, "One JSON line per request: on (standard error), off, or a file to append to."
@@ -263,6 +301,23 @@ class Config:
         repeated = sorted(key for key, count in keys.items() if key and count > 1)
         if repeated:
             raise ConfigError(f"accounts: the access key {repeated[0]!r} is given twice")
+
+    @property
+    def endpoint(self) -> str:
+        """The URL under which a client on this machine reaches S3, once `s3_port` is a port and not 0."""
+        return _local_url(self.host, self.s3_port, self.tls_cert is not None)
+
+    @property
+    def console_url(self) -> str | None:
+        """The same for the console; None where there is none."""
+        if self.console_port is None:
+            return None
+        return _local_url(self.console_host, self.console_port, self.tls_cert is not None)
+
+
+def _local_url(host: str, port: int, is_tls: bool) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"{'https' if is_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 SETTINGS: tuple[Setting, ...] = tuple(
@@ -359,6 +414,8 @@ def printable(setting: Setting, value: object) -> str:
         return ""
     if isinstance(value, tuple):
         return ", ".join(value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
     if not setting.secret:
         return str(value)
     parts = urlsplit(str(value))

@@ -1,6 +1,6 @@
-"""The parent process: binds the port, starts workers, replaces those that die, drains them all.
+"""The parent process: binds the ports, starts workers, replaces those that die, drains them all.
 
-The listening socket is bound once and inherited by every worker, so that none loses a
+A listening socket is bound once and inherited by every worker of its role, so that none loses a
 connection when another dies. A worker is a fresh interpreter in `main` below. Its standard
 input is a pipe from the parent: it brings the orders, and its end tells a worker that the
 parent is gone, however it went.
@@ -30,15 +30,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
 
 from gateway.config import Config
-
-WORKER = "gateway.app:run_worker"
 
 _BACKLOG = 1024
 _DIED_AT_ONCE_S = 5.0  # a worker that lived longer had started well
@@ -63,8 +61,8 @@ class WorkersFailed(Exception):
 # ---------------------------------------------------------------- the socket
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises StartError where the address is in use, forbidden or unknown."""
+def bind(host: str, port: int, flag: str = "--s3-port") -> socket.socket:
+    """A listening socket. Raises StartError where the address is in use, forbidden or unknown; it names `flag`."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(
@@ -77,12 +75,12 @@ def bind(host: str, port: int) -> socket.socket:
         raise StartError(f"the address {host!r} is unknown: {error.strerror}") from error
     except PermissionError as error:
         raise StartError(
-            f"port {port} needs privileges that this process does not have; take one above 1023 with --s3-port"
+            f"port {port} needs privileges that this process does not have; take one above 1023 with {flag}"
         ) from error
     except OSError as error:
         raise StartError(
             f"cannot listen on {host}, port {port}: {error.strerror}; is another gateway running? "
-            "Take another port with --s3-port"
+            f"Take another port with {flag}"
         ) from error
 
 
@@ -103,6 +101,16 @@ def log_to_stderr(level: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Role:
+    """A kind of worker: `count` processes, each of which calls the function that `worker` names (`module:function`)
+    with the settings and the listener; it serves until SIGTERM, drains, and returns."""
+
+    worker: str
+    listener: socket.socket
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Signalled:
     number: int
 
@@ -111,6 +119,7 @@ class _Signalled:
 class _Slot:
     """One worker's place: successive processes take it."""
 
+    role: Role
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     deaths_at_once: int = 0
@@ -141,12 +150,10 @@ class _Orders:
 
 @dataclass(eq=False)
 class Supervisor:
-    """Runs `config.workers` processes on `listener`. `worker` names the function that each calls,
-    with the settings and the listener; it serves until SIGTERM, drains, and returns."""
+    """Runs the processes of all roles."""
 
     config: Config
-    listener: socket.socket
-    worker: str = WORKER
+    roles: Sequence[Role]
     _events: queue.SimpleQueue[_Event] = field(default_factory=queue.SimpleQueue, init=False)
     _slots: list[_Slot] = field(default_factory=list, init=False)
     _metrics: Path = field(init=False)
@@ -154,7 +161,7 @@ class Supervisor:
     def run(self) -> None:
         """Returns once asked to stop and all workers have left. Raises WorkersFailed. Main thread only."""
         with _metrics_folder() as self._metrics, self._signals():
-            self._slots = [_Slot() for _ in range(self.config.workers)]
+            self._slots = [_Slot(role) for role in self.roles for _ in range(role.count)]
             try:
                 for slot in self._slots:
                     self._start(slot)
@@ -179,7 +186,7 @@ class Supervisor:
             # -P: the working folder is the operator's; a folder `gateway` in it is not this package
             [sys.executable, "-P", "-c", _WORKER_MAIN, str(Path(__file__).resolve().parents[1])],
             stdin=subprocess.PIPE,
-            pass_fds=[self.listener.fileno()],
+            pass_fds=[slot.role.listener.fileno()],
             # prometheus_client reads it when it is imported
             env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._metrics)},
         )
@@ -187,7 +194,7 @@ class Supervisor:
         threading.Thread(target=self._await_end, args=(slot, process), daemon=True).start()
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # dead already: its end is an event of its own
-            process.stdin.write(pickle.dumps(_Orders(self.config, self.listener.fileno(), self.worker)))
+            process.stdin.write(pickle.dumps(_Orders(self.config, slot.role.listener.fileno(), slot.role.worker)))
             process.stdin.flush()
 
     def _await_end(self, slot: _Slot, process: subprocess.Popen[bytes]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import socket
 import ssl
 import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -19,7 +21,7 @@ from gateway.cli.calling import Command
 from gateway.cli.exits import FOUND_WRONG, CannotStart
 from gateway.cli.settings import setting_options, settings_from
 from gateway.config import Config, ConfigError
-from gateway.supervisor import StartError, Supervisor, WorkersFailed, bind, log_to_stderr
+from gateway.supervisor import Role, StartError, Supervisor, WorkersFailed, bind, log_to_stderr
 
 
 @click.command("serve", cls=Command, example="caret serve --data ./data")
@@ -33,17 +35,30 @@ def serve_command(**options: Any) -> None:
     config = settings_from(options).config
     log_to_stderr(config.log_level)
     try:
-        with bind(config.host, config.s3_port) as listener:
+        with ExitStack() as listeners:
+            config, roles = _bind(config, listeners)
             root = root_credentials(config.data, config.root_access_key, config.root_secret_key)
             _check_tls(config)
             prepare(config)
-            _print_banner(config, endpoint(config, listener), root)
-            Supervisor(config, listener).run()
+            _print_banner(config, root)
+            Supervisor(config, roles).run()
     except (StartError, CredentialsError, VaultError, ConfigError, pfs.StoreError, OSError) as error:
         raise CannotStart(str(error)) from error
     except WorkersFailed as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(FOUND_WRONG)
+
+
+def _bind(config: Config, listeners: ExitStack) -> tuple[Config, Sequence[Role]]:
+    """Listens on the ports; the settings with those that were taken. Raises StartError."""
+    s3 = listeners.enter_context(bind(config.host, config.s3_port))
+    config = replace(config, s3_port=s3.getsockname()[1])
+    roles = [Role("gateway.app:run_worker", s3, config.workers)]
+    if config.console_port is not None:
+        console = listeners.enter_context(bind(config.console_host, config.console_port, "--console-port"))
+        config = replace(config, console_port=console.getsockname()[1])
+        roles.append(Role("gateway.console:run_console", console, 1))
+    return config, roles
 
 
 def _check_tls(config: Config) -> None:
@@ -56,27 +71,21 @@ def _check_tls(config: Config) -> None:
         raise StartError(f"tls_cert {config.tls_cert} and tls_key {config.tls_key} cannot be used: {error}") from error
 
 
-def endpoint(config: Config, listener: socket.socket) -> str:
-    """The URL under which a client on this machine reaches the gateway."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host)  # noqa: S104 - compared, not bound
-    scheme = "https" if config.tls_cert else "http"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-
-
-def _print_banner(config: Config, url: str, root: Credentials) -> None:
+def _print_banner(config: Config, root: Credentials) -> None:
     # A secret that the operator gave is not repeated where a log may collect it.
     may_show = config.root_secret_key is None or sys.stdout.isatty()
     quoted_secret = shlex.quote(root.secret_key) if may_show else '"$CARET_ROOT_SECRET_KEY"'
     lines = [
         f"Caret {version('caret-gateway')}, data in {config.data}",
         "",
-        f"  endpoint    {url}",
+        f"  endpoint    {config.endpoint}",
+        *([f"  console     {config.console_url}"] if config.console_url else []),
         f"  access key  {root.access_key}",
         f"  secret key  {root.secret_key if may_show else '(as given in CARET_ROOT_SECRET_KEY)'}",
         "",
         "To try it, paste into another shell:",
         "",
-        *example(url, root.access_key, quoted_secret, config.region),
+        *example(config.endpoint, root.access_key, quoted_secret, config.region),
         "",
     ]
     click.echo("\n".join(lines))

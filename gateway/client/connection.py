@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
@@ -65,6 +66,7 @@ class Connection:
         *,
         region: str = "us-east-1",
         ca_bundle: str | None = None,
+        certificate: Path | None = None,
         connections: int = 8,
         address: str | None = None,
     ) -> None:
@@ -74,7 +76,7 @@ class Connection:
         """
         self.endpoint, self._host = parse_endpoint(endpoint)
         self._credentials, self._region = credentials, region
-        self._pool = open_pool(self.endpoint, ca_bundle, connections, address)
+        self._pool = open_pool(self.endpoint, ca_bundle, certificate, connections=connections, address=address)
 
     def close(self) -> None:
         self._pool.close()

@@ -36,16 +36,8 @@ _METADATA = "x-amz-meta-"
 
 def connect(side: Bucket, jobs: int) -> Connection:
     """Raises SyncError."""
-    reach = side.reach
     try:
-        return Connection(
-            reach.endpoint,
-            reach.credentials,
-            region=reach.region,
-            ca_bundle=reach.ca_bundle,
-            connections=jobs + _SPARE_CONNECTIONS,
-            address=side.address,
-        )
+        return side.reach.connect(connections=jobs + _SPARE_CONNECTIONS, address=side.address)
     except ValueError as exc:
         raise SyncError(str(exc)) from exc
 

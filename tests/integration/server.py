@@ -81,6 +81,7 @@ class Server:
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY
     port: int = field(default_factory=free_port)
+    console_port: int | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -92,6 +93,11 @@ class Server:
     def url(self) -> str:
         return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
 
+    @property
+    def console_url(self) -> str:
+        """Of a gateway that was given a `console_port`."""
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.console_port}"
+
     def command(self) -> list[str]:
         tls: list[str] = []
         if self.certificate:
@@ -100,6 +106,7 @@ class Server:
             *(sys.executable, "-m", "gateway", "serve", "--data", str(self.data), "--host", "127.0.0.1"),
             *("--s3-port", str(self.port), "--workers", str(self.workers), "--region", self.region),
             *tls,
+            *(["--console-port", str(self.console_port)] if self.console_port else []),
             *self.options,
         ]
 
@@ -129,9 +136,13 @@ class Server:
         if self.process.poll() is not None:
             raise AssertionError(f"the gateway left with {self.process.returncode}:\n{self.log_tail()}")
         try:
-            return self.get("/-/readyz")[0] == 200
+            return self.get("/-/readyz")[0] == 200 and (self.console_port is None or self._has_console())
         except (OSError, http.client.HTTPException):
             return False
+
+    def _has_console(self) -> bool:
+        with socket.create_connection(("127.0.0.1", self.console_port or 0), timeout=5):
+            return True
 
     def get(self, path: str) -> tuple[int, Mapping[str, str], bytes]:
         """An unsigned GET: status, headers, body."""

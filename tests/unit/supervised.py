@@ -14,7 +14,7 @@ import time
 
 from gateway import metrics
 from gateway.config import Config
-from gateway.supervisor import Supervisor, WorkersFailed, bind, log_to_stderr
+from gateway.supervisor import Role, Supervisor, WorkersFailed, bind, log_to_stderr
 
 
 def answers(config: Config, listener: socket.socket) -> None:
@@ -54,11 +54,11 @@ def dies_once_started(config: Config, listener: socket.socket) -> None:
 
 def main(worker: str, workers: str, drain_timeout_s: str) -> None:
     log_to_stderr("info")
-    config = Config(workers=int(workers), drain_timeout_s=float(drain_timeout_s))
+    config = Config(drain_timeout_s=float(drain_timeout_s))
     with bind("127.0.0.1", 0) as listener:
         print(listener.getsockname()[1], flush=True)
         try:
-            Supervisor(config, listener, f"tests.unit.supervised:{worker}").run()
+            Supervisor(config, [Role(f"tests.unit.supervised:{worker}", listener, int(workers))]).run()
         except WorkersFailed as error:
             sys.exit(str(error))
 

@@ -81,6 +81,12 @@ def test_every_setting_can_come_from_a_variable_and_from_the_file(tmp_path: Path
         "gc_interval_s": "12",
         "max_header_bytes": "2048",
         "webhook_allow": "10.0.0.0/8, hooks.internal",
+        "console_port": "5000",
+        "console_host": "::1",
+        "console_token": "sixteen-characters-at-least",
+        "uploads": "incoming",
+        "storage_allow": "10.0.0.0/8, minio.internal",
+        "sync_deletes_bucket": "off",
         "log_level": "debug",
         "access_log": "off",
         "root_access_key": "AKIDEXAMPLE",
@@ -228,7 +234,7 @@ def test_an_account_may_not_have_the_given_root_key(tmp_path: Path) -> None:
 
 def test_secrets_have_no_flag() -> None:
     without = [setting.name for setting in SETTINGS if setting.flag is None]
-    assert without == ["root_access_key", "root_secret_key", "secret_keys"]
+    assert without == ["console_token", "root_access_key", "root_secret_key", "secret_keys"]
 
 
 def test_no_secret_is_in_a_config_shown_for_debugging(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""The console as an aiohttp application: routes, templates, and what every request goes through."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from gateway.web import login, repos
+from gateway.web.filters import FILTERS
+from gateway.web.guard import guard, log_requests, protect
+from gateway.web.site import SITE, VISITOR, Site
+
+_HERE = Path(__file__).parent
+_MAX_FORM = 1024 * 1024  # uploads are streamed, and not counted
+
+# Title, address, and whether it is for administrators: what the head of every page leads to.
+_SECTIONS = (("Repos", "/repos", False),)
+
+
+def make_app(site: Site) -> web.Application:
+    app = web.Application(middlewares=[log_requests, protect, guard], client_max_size=_MAX_FORM)
+    app[SITE] = site
+    environment = aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        context_processors=[_shared],
+    )
+    environment.filters.update(FILTERS)
+    environment.globals["version"] = version("caret-gateway")
+    app.router.add_static("/static", _HERE / "static")
+    app.router.add_get("/", _home)
+    for module in (login, repos):
+        app.router.add_routes(module.routes)
+    return app
+
+
+async def _home(request: web.Request) -> web.Response:
+    raise web.HTTPSeeOther("/repos")
+
+
+async def _shared(request: web.Request) -> dict[str, Any]:
+    """What every template knows."""
+    visitor = request.get(VISITOR)
+    sections = [(title, at) for title, at, for_admins in _SECTIONS if visitor and (visitor.is_admin or not for_admins)]
+    return {"visitor": visitor, "sections": sections, "path": request.path, "csrf": visitor.csrf if visitor else ""}
