@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,26 +21,10 @@ from tests.archives import tar_of
 from tests.browser.visitor import Visitor
 from tests.integration.server import Certificate, Server, free_port, running, until
 
+from .disks import fill
+
 BUCKET = "full"
-SIZE_MIB = 48
 INLINE, FILE = 16_384, 1_000_000
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, SIZE_MIB large."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small tmpfs needs root")
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"a small tmpfs cannot be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture
@@ -55,17 +38,6 @@ def server(disk: Path, tmp_path: Path) -> Iterator[Server]:
     finally:
         if server.is_running:
             server.kill()
-
-
-def fill(disk: Path) -> Path:
-    """A file that takes all the room there is."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(65_536))
-        except OSError:
-            return ballast
 
 
 def refusal(client: Any, key: str, size: int) -> ClientError | None:
