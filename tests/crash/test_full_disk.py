@@ -21,7 +21,7 @@ from tests.archives import tar_of
 from tests.browser.visitor import Visitor
 from tests.integration.server import Certificate, Server, free_port, running, until
 
-from .disks import fill
+from .disks import SIZE_MIB, fill
 
 BUCKET = "full"
 INLINE, FILE = 16_384, 1_000_000
