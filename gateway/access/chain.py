@@ -192,9 +192,9 @@ def find_newest(
     """The newest records, of those before `before` where that is given. The log is looked through in spans that grow,
     so that a page of many is read at once and one of few in few steps; `is_enough` is asked after each."""
     names, values = _asked(query)
-    if before is None:
-        last = conn.one(_LAST)
-        before = 1 if last is None else int(last[0]) + 1
+    last = conn.one(_LAST)
+    behind_all = 1 if last is None else int(last[0]) + 1
+    before = behind_all if before is None else min(before, behind_all)
     found: list[Entry] = []
     span = most
     while before > query.after + 1:

@@ -10,7 +10,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from gateway.web import login, repos
+from gateway.web import audit, login, me, people, projects, repos, sessions
 from gateway.web.filters import FILTERS
 from gateway.web.guard import guard, log_requests, protect
 from gateway.web.site import SITE, VISITOR, Site
@@ -19,7 +19,13 @@ _HERE = Path(__file__).parent
 _MAX_FORM = 1024 * 1024  # uploads are streamed, and not counted
 
 # Title, address, and whether it is for administrators: what the head of every page leads to.
-_SECTIONS = (("Repos", "/repos", False),)
+_SECTIONS = (
+    ("Repos", "/repos", False),
+    ("Projects", "/projects", True),
+    ("People", "/people", True),
+    ("Sessions", "/sessions", True),
+    ("Audit", "/audit", True),
+)
 
 
 def make_app(site: Site) -> web.Application:
@@ -38,7 +44,7 @@ def make_app(site: Site) -> web.Application:
     environment.globals["version"] = version("caret-gateway")
     app.router.add_static("/static", _HERE / "static")
     app.router.add_get("/", _home)
-    for module in (login, repos):
+    for module in (login, repos, projects, people, sessions, me, audit):
         app.router.add_routes(module.routes)
     return app
 

@@ -114,6 +114,7 @@ def test_pages_go_from_the_newest_to_the_first_and_miss_none(log: AuditLog) -> N
     assert newest(log, 2, key="k0", who="ann") == [[4, 2], []]
     assert newest(log, 2, project="elsewhere") == [[]]
     assert newest(log, 2, after=4) == [[7, 6], [5]]
+    assert [entry.seq for entry in log.newest(Query(), 10**15, most=1).entries] == [7]
 
 
 def test_pages_are_of_the_log_as_it_was_when_the_first_was_read(log: AuditLog) -> None:
