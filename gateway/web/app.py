@@ -44,6 +44,7 @@ def make_app(site: Site) -> web.Application:
     environment.globals["version"] = version("caret-gateway")
     app.router.add_static("/static", _HERE / "static")
     app.router.add_get("/", _home)
+    app.router.add_get("/favicon.ico", _icon)
     for module in (login, repos, projects, people, sessions, me, audit):
         app.router.add_routes(module.routes)
     return app
@@ -51,6 +52,11 @@ def make_app(site: Site) -> web.Application:
 
 async def _home(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/repos")
+
+
+async def _icon(request: web.Request) -> web.FileResponse:
+    """For what is no page of ours, and names none."""
+    return web.FileResponse(_HERE / "static" / "icon.svg")
 
 
 async def _shared(request: web.Request) -> dict[str, Any]:

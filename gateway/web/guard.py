@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 # Paths that need no visitor: the login, what pages are made of, and what asks for a token of its own.
-_OPEN = ("/login", "/static/", "/-/healthz")
+_OPEN = ("/login", "/static/", "/favicon.ico", "/-/healthz")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

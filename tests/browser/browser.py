@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from selenium import webdriver
-from selenium.common.exceptions import TimeoutException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -99,7 +99,8 @@ class Browser:
     def until(self, holds: Callable[[], T | None], what: str) -> T:
         """What `holds()` returns, once that is true; fails naming `what`."""
         try:
-            found = WebDriverWait(self.driver, _WAIT_S, 0.05).until(lambda _: holds())
+            wait = WebDriverWait(self.driver, _WAIT_S, 0.05, [StaleElementReferenceException])  # the page has changed
+            found = wait.until(lambda _: holds())
         except TimeoutException as exc:
             raise AssertionError(f"waited in vain for {what}; the page is\n{self.text_now}") from exc
         assert found is not None
