@@ -12,7 +12,7 @@ from aiohttp import web
 
 from gateway.web import audit, login, me, people, projects, repos, sessions
 from gateway.web.filters import FILTERS
-from gateway.web.guard import guard, log_requests, protect
+from gateway.web.guard import guard, log_requests, protect, recognise
 from gateway.web.site import SITE, VISITOR, Site
 
 _HERE = Path(__file__).parent
@@ -29,7 +29,7 @@ _SECTIONS = (
 
 
 def make_app(site: Site) -> web.Application:
-    app = web.Application(middlewares=[log_requests, protect, guard], client_max_size=_MAX_FORM)
+    app = web.Application(middlewares=[log_requests, protect, recognise], client_max_size=_MAX_FORM)
     app[SITE] = site
     environment = aiohttp_jinja2.setup(
         app,
@@ -40,6 +40,7 @@ def make_app(site: Site) -> web.Application:
         lstrip_blocks=True,
         context_processors=[_shared],
     )
+    app.middlewares.append(guard)  # behind what `_shared` gives to pages: those that tell of its refusals need it too
     environment.filters.update(FILTERS)
     environment.globals["version"] = version("caret-gateway")
     app.router.add_static("/static", _HERE / "static")

@@ -109,17 +109,22 @@ async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 @web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Nobody without a cookie of ours gets further than the login, and nothing is changed from elsewhere."""
+async def recognise(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Who is asking, and what he may as of now."""
     site = request.app[SITE]
     visitor = unseal(request.cookies.get(COOKIE, ""), site.vault, time.time())
     credential = _credential(site, visitor)
-    if visitor is None or credential is None:
-        visitor = None
-    else:
+    if visitor is not None and credential is not None:
         who = credential.principal
-        visitor = structs.replace(visitor, is_admin=who.is_admin, is_operator=who.id == ROOT.id)
-        request[VISITOR], request[CREDENTIAL] = visitor, credential
+        request[VISITOR] = structs.replace(visitor, is_admin=who.is_admin, is_operator=who.id == ROOT.id)
+        request[CREDENTIAL] = credential
+    return await handler(request)
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Nobody without a cookie of ours gets further than the login, and nothing is changed from elsewhere."""
+    visitor = request.get(VISITOR)
     if request.method not in _SAFE_METHODS:
         check_origin(request)
         if visitor is not None and not await _has_token(request, visitor.csrf):
@@ -184,8 +189,8 @@ def _page_before(request: web.Request) -> str:
 
 
 def _error(request: web.Request, status: int, title: str, message: str) -> web.Response:
-    """A page for browsers, JSON for whatever else asks."""
-    if "text/html" not in request.headers.get("Accept", ""):
+    """A page for browsers, JSON for whatever else asks, and where it is not even known who does."""
+    if "text/html" not in request.headers.get("Accept", "") or aiohttp_jinja2.REQUEST_CONTEXT_KEY not in request:
         return web.json_response({"error": {"code": title, "message": message}}, status=status)
     facts = {"title": title, "message": message, "status": status}
     return aiohttp_jinja2.render_template("error.html", request, facts, status=status)
