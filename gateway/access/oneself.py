@@ -1,4 +1,5 @@
-"""What people may do for themselves: another password, another device, a session in another of their projects.
+"""What people may do for themselves: another password, another device, a session in another of their projects, and an
+end to any session of theirs.
 
 The first two take the present password and a present code, which is used up: a browser that was left alone, or a stolen
 session, changes neither. A session of another project takes the present session, in whose place it comes. It has all
@@ -9,12 +10,13 @@ that a project of two factors is open to whoever gave both at his log-in.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.access.directory import Directory
 from gateway.access.errors import Forbidden, NotProven, Unknown
 from gateway.access.keys import Held
-from gateway.access.model import NewSession
+from gateway.access.model import NewSession, Session
 from gateway.access.passwords import check_password
 
 
@@ -40,6 +42,16 @@ class Oneself:
 
     def _prove(self, password: str, code: str) -> None:
         self.directory.prove(self.user, code, password=password, address=self.address)
+
+    def sessions(self) -> Sequence[Session]:
+        """In force, in all projects; the oldest first."""
+        return self.directory.sessions(user=self.user)
+
+    def end_session(self, access_key: str) -> None:
+        """Raises Unknown for those of others as for those that are over."""
+        if not any(session.access_key == access_key for session in self.sessions()):
+            raise Unknown("session", access_key)
+        self.directory.end_session(access_key)
 
     def switch(self, access_key: str, project: str) -> NewSession:
         """Ends the session of this access key, and begins one in the project.

@@ -15,7 +15,7 @@ from gateway.access import totp
 from gateway.access.errors import DirectoryError, NotProven, TooMany
 from gateway.access.oneself import Oneself
 from gateway.api import model
-from gateway.handlers.api.people import refusal
+from gateway.handlers.api.people import refusal, session_document
 from gateway.web import acting
 from gateway.web.forms import read_form, sentence
 from gateway.web.qr import drawn
@@ -26,7 +26,11 @@ T = TypeVar("T")
 
 routes = web.RouteTableDef()
 
-_DONE: Mapping[str, str] = {"password": "Your password was changed.", "project": "You are in this project now."}
+_DONE: Mapping[str, str] = {
+    "password": "Your password was changed.",
+    "project": "You are in this project now.",
+    "session": "The session was ended.",
+}
 
 
 @routes.get("/me")
@@ -80,17 +84,29 @@ async def switch_project(request: web.Request) -> web.Response:
     raise entered
 
 
+@routes.post("/me/sessions/{session}/end")
+async def end_session(request: web.Request) -> web.Response:
+    access_key = request.match_info["session"]
+    try:
+        await _do(request, "end_session", lambda oneself: oneself.end_session(access_key))
+    except DirectoryError as exc:
+        return await _refused(request, exc)
+    raise web.HTTPSeeOther("/me?done=session")
+
+
 async def _do(request: web.Request, operation: str, act: Callable[[Oneself], T], **facts: object) -> T:
     """What somebody does for himself; a refusal is recorded. Raises DirectoryError."""
-    visitor = request[VISITOR]
-    if not visitor.token:
+    if not request[VISITOR].token:
         raise NotProven("this is an account of the gateway's configuration: its key is changed there")
-    oneself = Oneself(acting.directory(request), visitor.name, request.remote or "")
     try:
-        return await request.app[SITE].work(partial(act, oneself))
+        return await request.app[SITE].work(partial(act, _oneself(request)))
     except DirectoryError as exc:
         await acting.note_refusal(request, operation, exc, **facts)
         raise
+
+
+def _oneself(request: web.Request) -> Oneself:
+    return Oneself(acting.directory(request), request[VISITOR].name, request.remote or "")
 
 
 async def _refused(request: web.Request, exc: DirectoryError) -> web.Response:
@@ -103,11 +119,16 @@ async def _refused(request: web.Request, exc: DirectoryError) -> web.Response:
 
 async def _show(request: web.Request, problem: str = "", status: int = 200) -> web.Response:
     visitor, credential, site = request[VISITOR], request[CREDENTIAL], request.app[SITE]
-    pairs = await site.work(partial(site.directory.memberships, visitor.name)) if visitor.token else []
+    pairs, sessions = (
+        await site.work(lambda: (site.directory.memberships(visitor.name), _oneself(request).sessions()))
+        if visitor.token
+        else ([], [])
+    )
     facts = {
         "rights": sorted(right.value for right in credential.principal.rights),
         "ends": datetime.fromtimestamp(visitor.expires_s, UTC),
         "projects": [(name, [right.value for _, right in held]) for name, held in groupby(pairs, lambda pair: pair[0])],
+        "found": [session_document(session) for session in sessions],
         "problem": problem,
         "done": _DONE.get(request.query.get("done", ""), ""),
     }

@@ -141,16 +141,14 @@ async def enrol(request: web.Request) -> web.Response:
     return await _once(request, lambda caret: caret.enrol_totp(name), "device.html")
 
 
-@routes.post("/people/{user}/disable")
-async def disable(request: web.Request) -> web.Response:
-    name = request.match_info["user"]
-    return await _done(request, lambda caret: caret.disable_user(name), "disabled")
+@routes.post("/people/{user}/{standing:disable|enable}")
+async def set_standing(request: web.Request) -> web.Response:
+    name, standing = request.match_info["user"], request.match_info["standing"]
 
+    def change(caret: Client) -> object:
+        return caret.disable_user(name) if standing == "disable" else caret.enable_user(name)
 
-@routes.post("/people/{user}/enable")
-async def enable(request: web.Request) -> web.Response:
-    name = request.match_info["user"]
-    return await _done(request, lambda caret: caret.enable_user(name), "enabled")
+    return await _done(request, change, f"{standing}d")
 
 
 @routes.post("/people/{user}/keys")

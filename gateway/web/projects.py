@@ -25,7 +25,10 @@ _DONE: Mapping[str, str] = {
     "granted": "The right was given.",
     "revoked": "The right was taken away, from sessions in force too.",
 }
-_NEW: Mapping[str, Any] = {"name": "", "hours": 12, "exports": "", "audits": "refusals", "two_factors": False}
+_NEW: Mapping[str, Any] = {
+    **{"name": "", "hours": "12", "audits": "refusals", "two_factors": False},
+    **{"from": "all", "exports": ""},
+}
 
 
 @routes.get("/projects")
@@ -64,7 +67,7 @@ async def change_policy(request: web.Request) -> web.Response:
     def change(caret: Client) -> object:
         return caret.change_project(name, **_policy(form))
 
-    return await _done(request, change, "policy", _typed(form))
+    return await _done(request, change, "policy", typed=_typed(form))
 
 
 @routes.post("/projects/{project}/members")
@@ -78,7 +81,7 @@ async def grant(request: web.Request) -> web.Response:
         for right in rights:
             caret.grant(name, user, _right(right))
 
-    return await _done(request, give, "granted")
+    return await _done(request, give, "granted", given={"user": user, "rights": rights})
 
 
 @routes.post("/projects/{project}/members/{user}/revoke")
@@ -87,22 +90,22 @@ async def revoke(request: web.Request) -> web.Response:
     return await _done(request, lambda caret: caret.revoke(name, user, _right(form.get("right", ""))), "revoked")
 
 
-async def _done(
-    request: web.Request,
-    change: Callable[[Client], object],
-    done: str,
-    typed: Mapping[str, Any] | None = None,
-) -> web.Response:
-    """The project's page, with the change made or with what was wrong with it."""
+async def _done(request: web.Request, change: Callable[[Client], object], done: str, **typed: Any) -> web.Response:
+    """The project's page, with the change made or with what was wrong with it, and `typed` still there."""
     try:
         await ask(request, change)
     except Refusal as exc:
-        return await _show(request, told(exc), exc.status, typed)
+        return await _show(request, told(exc), exc.status, **typed)
     raise web.HTTPSeeOther(_at(request.match_info["project"], done))
 
 
 async def _show(
-    request: web.Request, problem: str = "", status: int = 200, typed: Mapping[str, Any] | None = None
+    request: web.Request,
+    problem: str = "",
+    status: int = 200,
+    *,
+    typed: Mapping[str, Any] | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> web.Response:
     name = request.match_info["project"]
     project, members = await ask(request, lambda caret: (caret.get_project(name), caret.list_members(name).members))
@@ -111,6 +114,7 @@ async def _show(
         "members": members,
         "rights": RIGHTS,
         "typed": typed or _as_typed(project),
+        "given": given or {"user": "", "rights": []},
         "problem": problem,
         "done": _DONE.get(request.query.get("done", ""), ""),
         "may_change": request[VISITOR].is_operator,
@@ -125,16 +129,19 @@ def _policy(form: MultiDict[str]) -> dict[str, Any]:
         max_session_s = round(float(typed["hours"]) * _HOUR_S)
     except (ValueError, OverflowError) as exc:
         raise Refusal(400, "InvalidArgument", "The longest session is a number of hours.", {}, "") from exc
+    buckets = typed["exports"].replace(",", " ").split()
+    if typed["from"] != "some" and buckets:
+        raise Refusal(400, "InvalidArgument", "Exports are either from all buckets or from those named.", {}, "")
     return {
         "requires_session": typed["two_factors"],
         "max_session_s": max_session_s,
-        "export_buckets": typed["exports"].replace(",", " ").split() or "all",
+        "export_buckets": buckets if typed["from"] == "some" else "all",
         "audits": typed["audits"],
     }
 
 
 def _typed(form: MultiDict[str]) -> dict[str, Any]:
-    texts = {name: form.get(name, "") for name in ("hours", "exports", "audits")}
+    texts = {name: form.get(name, "") for name in ("hours", "from", "exports", "audits")}
     return {**texts, "two_factors": "two_factors" in form}
 
 
@@ -142,6 +149,7 @@ def _as_typed(project: model.Project) -> Mapping[str, Any]:
     exports = project.export_buckets
     return {
         "hours": f"{project.max_session_s / _HOUR_S:g}",
+        "from": "all" if exports == "all" else "some",
         "exports": "" if exports == "all" else " ".join(exports),
         "audits": project.audits,
         "two_factors": project.requires_session,

@@ -60,7 +60,7 @@ class Visit:
         return reply
 
     def get(self, path: str, **headers: str) -> Reply:
-        return self.send("GET", path, **headers)
+        return self.send("GET", path, None, **headers)
 
     def post(self, path: str, fields: Mapping[str, str], **headers: str) -> Reply:
         """A form; the token of the page seen last goes along unless the fields have another."""

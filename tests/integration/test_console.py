@@ -9,6 +9,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pyotp
@@ -18,7 +19,7 @@ from gateway.access.attempts import FREE_OF_ADDRESS
 from gateway.access.audit import AuditLog
 from gateway.access.chain import Query, Record
 from gateway.access.directory import Directory, open_directory
-from gateway.access.model import OPEN
+from gateway.access.model import OPEN, SENSITIVE
 from gateway.access.rights import Right
 from gateway.access.vault import open_vault
 
@@ -431,6 +432,20 @@ def test_what_was_wrong_is_told_beside_the_form(root: Visit, people: Directory) 
     assert root.post("/sessions/none/end", {"then": "//evil.example"}).status == 404
 
 
+def test_a_policy_is_changed_as_its_form_shows_it(root: Visit, people: Directory) -> None:
+    people.create_project("strict", SENSITIVE)
+    people.change_policy("strict", {"export_buckets": ()})
+    shown = {"hours": "2.5", "audits": "everything", "two_factors": "on", "from": "some", "exports": ""}
+    assert root.post("/projects/strict/policy", shown).location == "/projects/strict?done=policy"
+    policy = people.project("strict").policy
+    assert policy == replace(SENSITIVE, max_session_s=9000, export_buckets=())
+    assert root.post("/projects/strict/policy", {**shown, "from": "all", "exports": "a"}).status == 400
+    assert root.post("/projects/strict/policy", {**shown, "exports": "a, main.b"}).status == 303
+    assert people.project("strict").policy.export_buckets == ("a", "main.b")
+    assert root.post("/projects/strict/policy", {**shown, "exports": "No_Bucket"}).status == 400
+    assert root.post("/projects/strict/policy", {**shown, "audits": "nothing"}).status == 400
+
+
 def test_a_secret_is_in_the_answer_that_made_it_and_in_none_after(root: Visit, people: Directory) -> None:
     people.create_user("kim", project="default", rights=frozenset({Right.MEMBER}))
     reply = root.post("/people/kim/keys", {"project": "default"})
@@ -466,6 +481,19 @@ def test_a_session_alone_changes_neither_password_nor_device(console: Server, pe
         visit.post("/me/password", {"password": "guess", "code": "000000", **new})
     reply = visit.post("/me/password", {"password": PASSWORD, "code": somebody.code(), **new})
     assert (reply.status, "Retry-After" in reply.headers) == (429, True)
+
+
+def test_ones_own_sessions_are_ended_by_oneself_and_no_others(console: Server, people: Directory) -> None:
+    somebody, other = (Somebody(console, people, name, Right.MEMBER) for name in ("zoe", "zac"))
+    for name in ("zoe", "zac"):
+        people.begin_session(f"p-{name}", name, frozenset({Right.MEMBER}), 900)
+    elsewhere = somebody.session
+    visit = somebody.log_in()
+    assert elsewhere in visit.get("/me").text
+    assert visit.post(f"/me/sessions/{other.session}/end", {}).status == 404
+    assert visit.post(f"/me/sessions/{elsewhere}/end", {}).location == "/me?done=session"
+    assert elsewhere not in visit.get("/me").text
+    assert len(people.sessions(user="zac")) == 1
 
 
 def test_root_has_nothing_to_change_for_himself(root: Visit) -> None:

@@ -134,6 +134,17 @@ def test_a_session_that_is_over_or_anothers_begins_none(ann: Ann) -> None:
             ann.self.switch(access_key, "p12")
 
 
+def test_sessions_of_ones_own_are_ended_and_no_others(ann: Ann) -> None:
+    own, bens = ann.session(), ann.session("ben")
+    assert [session.access_key for session in ann.self.sessions()] == [own]
+    for access_key in (bens, "nobody's"):
+        with pytest.raises(Unknown):
+            ann.self.end_session(access_key)
+    ann.self.end_session(own)
+    assert ann.self.sessions() == []
+    assert len(ann.directory.sessions(user="ben")) == 1
+
+
 def test_nobody_disabled_goes_anywhere(ann: Ann) -> None:
     session = ann.session()
     ann.directory.disable_user("ann")
