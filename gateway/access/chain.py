@@ -216,10 +216,10 @@ def _asked(query: Query) -> tuple[tuple[str, ...], Mapping[str, object]]:
 
 
 def _entries(rows: Iterable[Row], query: Query) -> Iterator[Entry]:
+    spelled = f'"key":{json.dumps(query.key)}'  # as `canonical` has it: most records need not be parsed
     for row in rows:
-        entry = Entry(row[0], row[1], row[2], bytes(row[3]))
-        if query.key is None or json.loads(entry.record).get("key") == query.key:
-            yield entry
+        if query.key is None or (spelled in row[2] and json.loads(row[2]).get("key") == query.key):
+            yield Entry(row[0], row[1], row[2], bytes(row[3]))
 
 
 def verify(conn: Connection, noted: bytes | None = None) -> Verified:

@@ -70,8 +70,8 @@ def test_root_makes_a_project_and_a_person_who_logs_in_and_is_sent_away_again(
     (session,) = caret.list_sessions(user="mia").sessions
     caret.end_session(session.access_key)
     wait_for_news()
-    browser.visit("/me")
-    assert browser.heading == "Log in"
+    browser.link("Repos").click()
+    browser.until(lambda: browser.heading == "Log in", "the login")
 
     browser.log_in(console.access_key, console.secret_key)
     browser.visit("/audit?who=mia")
