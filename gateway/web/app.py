@@ -12,7 +12,7 @@ from aiohttp import web
 
 from gateway.web import audit, login, me, people, projects, repos, sessions
 from gateway.web.filters import FILTERS
-from gateway.web.guard import guard, log_requests, protect, recognise
+from gateway.web.guard import confine, guard, log_requests, protect, recognise
 from gateway.web.site import SITE, VISITOR, Site
 
 _HERE = Path(__file__).parent
@@ -31,6 +31,7 @@ _SECTIONS = (
 def make_app(site: Site) -> web.Application:
     app = web.Application(middlewares=[log_requests, protect, recognise], client_max_size=_MAX_FORM)
     app[SITE] = site
+    app.on_response_prepare.append(confine)
     environment = aiohttp_jinja2.setup(
         app,
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
@@ -40,7 +41,7 @@ def make_app(site: Site) -> web.Application:
         lstrip_blocks=True,
         context_processors=[_shared],
     )
-    app.middlewares.append(guard)  # behind what `_shared` gives to pages: those that tell of its refusals need it too
+    app.middlewares.append(guard)  # behind what templates know, which its refusals need too
     environment.filters.update(FILTERS)
     environment.globals["version"] = version("caret-gateway")
     app.router.add_static("/static", _HERE / "static")
@@ -55,9 +56,9 @@ async def _home(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/repos")
 
 
-async def _icon(request: web.Request) -> web.FileResponse:
-    """For what is no page of ours, and names none."""
-    return web.FileResponse(_HERE / "static" / "icon.svg")
+async def _icon(request: web.Request) -> web.Response:
+    """For what has no page to name it."""
+    raise web.HTTPFound("/static/icon.svg")
 
 
 async def _shared(request: web.Request) -> dict[str, Any]:

@@ -94,8 +94,6 @@ async def download_audit(request: web.Request) -> web.StreamResponse:
         headers={
             "Content-Type": writer.content_type,
             "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
         }
     )
     pages = partial(request.app[SITE].audit.newest, search.query, most=_MOST_OF_A_DOWNLOAD)

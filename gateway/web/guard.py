@@ -73,14 +73,21 @@ async def log_requests(request: web.Request, handler: Handler) -> web.StreamResp
         )
 
 
+async def confine(request: web.Request, response: web.StreamResponse) -> None:
+    """The headers, on each answer before it begins, streamed ones too. What a handler has set for itself stays."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if not request.path.startswith("/static/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+
+
 @web.middleware
 async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The headers, and every error as a page. What a handler has set for itself stays."""
+    """Every error as a page."""
     try:
         response = await handler(request)
     except web.HTTPException as exc:
         if exc.status < 400:
-            exc.headers.update(_HEADERS)
             raise
         response = _error(request, exc.status, exc.reason, exc.text or "")
         if "Allow" in exc.headers:
@@ -100,17 +107,12 @@ async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:  # noqa: BLE001 -- it is logged, and told as a page
         _log.exception("%s %s failed", request.method, request.path)
         response = _error(request, 500, "InternalError", "Something went wrong here; the log of the gateway says what.")
-    if not response.prepared:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        if not request.path.startswith("/static/"):
-            response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
 @web.middleware
 async def recognise(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Who is asking, and what he may as of now."""
+    """Who is asking, if a cookie of ours says so."""
     site = request.app[SITE]
     visitor = unseal(request.cookies.get(COOKIE, ""), site.vault, time.time())
     credential = _credential(site, visitor)

@@ -99,7 +99,8 @@ class Browser:
     def until(self, holds: Callable[[], T | None], what: str) -> T:
         """What `holds()` returns, once that is true; fails naming `what`."""
         try:
-            wait = WebDriverWait(self.driver, _WAIT_S, 0.05, [StaleElementReferenceException])  # the page has changed
+            # What is asked while the page changes may be about an element of the one before.
+            wait = WebDriverWait(self.driver, _WAIT_S, 0.05, ignored_exceptions=[StaleElementReferenceException])
             found = wait.until(lambda _: holds())
         except TimeoutException as exc:
             raise AssertionError(f"waited in vain for {what}; the page is\n{self.text_now}") from exc
