@@ -10,7 +10,21 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from gateway.web import audit, login, me, people, projects, repos, sessions
+from gateway.web import (
+    apply,
+    audit,
+    branches,
+    commits,
+    compare,
+    history,
+    login,
+    me,
+    merges,
+    people,
+    projects,
+    repos,
+    sessions,
+)
 from gateway.web.filters import FILTERS
 from gateway.web.guard import confine, guard, log_requests, protect, recognise
 from gateway.web.site import SITE, VISITOR, Site
@@ -25,6 +39,11 @@ _SECTIONS = (
     ("People", "/people", True),
     ("Sessions", "/sessions", True),
     ("Audit", "/audit", True),
+)
+
+_MODULES = (
+    *(login, repos, history, commits, apply, compare, merges, branches),
+    *(projects, people, sessions, me, audit),
 )
 
 
@@ -47,7 +66,7 @@ def make_app(site: Site) -> web.Application:
     app.router.add_static("/static", _HERE / "static")
     app.router.add_get("/", _home)
     app.router.add_get("/favicon.ico", _icon)
-    for module in (login, repos, projects, people, sessions, me, audit):
+    for module in _MODULES:
         app.router.add_routes(module.routes)
     return app
 

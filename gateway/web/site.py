@@ -62,6 +62,6 @@ async def ask(request: web.Request, question: Callable[[Client], T]) -> T:
             try:
                 return question(caret)
             except msgspec.ValidationError as exc:
-                raise Refusal(400, "InvalidArgument", f"{exc}.", {}, "") from exc
+                raise Refusal(400, "InvalidArgument", f"That cannot be sent: {exc}.", {}, "") from exc
 
     return await site.work(answer)

@@ -48,8 +48,8 @@ class Browser:
         self.driver.quit()
 
     def forget(self) -> None:
-        """Logged out, and at no page."""
-        self.driver.get(f"{self.base}/static/icon.svg")
+        """Logged out, at the log-in."""
+        self.visit("/login")  # a page, with its own icon: at what is none the browser asks for favicon.ico, in vain
         self.driver.delete_all_cookies()
         self.console()
 

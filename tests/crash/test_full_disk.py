@@ -18,6 +18,7 @@ from gateway.access.directory import Directory, open_directory
 from gateway.access.model import ProjectPolicy
 from gateway.access.principals import DEFAULT_PROJECT
 from gateway.access.vault import open_vault
+from tests.archives import tar_of
 from tests.integration.server import Server, until
 
 BUCKET = "full"
@@ -101,6 +102,22 @@ def test_puts_are_refused_and_nothing_is_lost(server: Server, disk: Path, size: 
     assert server.stop() == 0
     checked = server.fsck()
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_batch_that_has_no_room_is_refused_whole(server: Server, disk: Path) -> None:
+    client = server.client()
+    client.create_bucket(Bucket=BUCKET)
+    archive = tar_of({"small": b"v", "large": os.urandom(FILE), "last": b"v"})
+    which: Any = {"Bucket": BUCKET, "Key": "batch.tar", "Body": archive, "Metadata": {"snowball-auto-extract": "true"}}
+    ballast = fill(disk)
+    with pytest.raises(ClientError) as caught:
+        client.put_object(**which)
+    assert caught.value.response["Error"]["Code"] == "InsufficientStorage"
+    assert not server.files("tmp")
+    assert client.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    ballast.unlink()
+    client.put_object(**which)
+    assert client.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 3
 
 
 def test_what_is_read_is_recorded_or_refused(server: Server, disk: Path) -> None:
