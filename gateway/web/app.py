@@ -13,6 +13,7 @@ from aiohttp import web
 
 from gateway.web import (
     apply,
+    audit,
     branches,
     browse,
     commits,
@@ -20,9 +21,13 @@ from gateway.web import (
     downloads,
     history,
     login,
+    me,
     merges,
     objects,
+    people,
+    projects,
     repos,
+    sessions,
     uploads,
 )
 from gateway.web.content import OBJECTS, Objects
@@ -34,7 +39,19 @@ _HERE = Path(__file__).parent
 _MAX_FORM = 1024 * 1024  # uploads are streamed, and not counted
 
 # Title, address, and whether it is for administrators: what the head of every page leads to.
-_SECTIONS = (("Repos", "/repos", False),)
+_SECTIONS = (
+    ("Repos", "/repos", False),
+    ("Projects", "/projects", True),
+    ("People", "/people", True),
+    ("Sessions", "/sessions", True),
+    ("Audit", "/audit", True),
+)
+
+_MODULES = (
+    *(login, repos, browse, objects, downloads, uploads),
+    *(history, commits, apply, compare, merges, branches),
+    *(projects, people, sessions, me, audit),
+)
 
 
 def make_app(site: Site) -> web.Application:
@@ -57,8 +74,7 @@ def make_app(site: Site) -> web.Application:
     app.router.add_static("/static", _HERE / "static")
     app.router.add_get("/", _home)
     app.router.add_get("/favicon.ico", _icon)
-    files = (repos, browse, objects, downloads, uploads)
-    for module in (login, *files, history, commits, apply, compare, merges, branches):
+    for module in _MODULES:
         app.router.add_routes(module.routes)
     return app
 
