@@ -73,7 +73,7 @@ class Objects:
     def list(self, prefix: str) -> Iterator[Item]:
         """All objects whose keys begin with it, by key; paths are what follows. Raises SyncError, Refusal."""
         query = {"list-type": "2", "encoding-type": "url", "prefix": prefix}
-        patience_s = FIRST_PATIENCE_S
+        patience_s, last = FIRST_PATIENCE_S, ""
         while True:
             page = self._xml("GET", "", query, root="ListBucketResult", patience_s=patience_s)
             patience_s = PATIENCE_S
@@ -81,6 +81,11 @@ class Objects:
             for found in page.find_all("Contents"):
                 key = found.child_text("Key") or ""
                 key = unquote_plus(key) if is_encoded else key
+                if key <= last:
+                    raise SyncError(
+                        f"{self.connection.endpoint} lists keys out of their order, as {key!r} behind {last!r}"
+                    )
+                last = key
                 if len(key) > len(prefix):
                     yield Item(
                         key[len(prefix) :],
