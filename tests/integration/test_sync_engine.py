@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.client import Credentials
+from gateway.client import Client, Credentials
 from gateway.sync import Action, ActionKind, Bucket, Comparison, Filter, Folder, Memory, Plan, Side, State, SyncError
 from gateway.sync.ends import PIECE_BYTES
 
@@ -134,17 +134,19 @@ def test_between_endpoints_content_and_headers_pass_through(
     done(source, ours, memory)
     headers = {"ContentType": "text/x", "ContentEncoding": "gzip", "CacheControl": "no-store"}
     gateway.client().put_object(Bucket=ours.bucket, Key="small", Body=b"no gzip at all", Metadata={"a": "b"}, **headers)
+    Client(ours.reach).write(ours.bucket, "tiny", b"x", metadata={"a": "grün"})
     assert tls_gateway.certificate is not None
     there = side_of(tls_gateway, ours.bucket)
     there = replace(there, reach=replace(there.reach, ca_bundle=str(tls_gateway.certificate.path)))
     done(ours, there, memory)
     client = tls_gateway.client()
-    assert contents(client, there.bucket) == {**tree(source), "small": b"no gzip at all"}
+    assert contents(client, there.bucket) == {**tree(source), "small": b"no gzip at all", "tiny": b"x"}
     head = client.head_object(Bucket=there.bucket, Key="small")
     assert {name: head[name] for name in headers} == headers
     assert head["Metadata"] == {"a": "b"}
+    assert Client(there.reach).stat(there.bucket, "tiny").metadata == {"a": "grün"}
     assert keys(client, there.bucket) == keys(gateway.client(), ours.bucket)
-    assert done(ours, there, memory, comparison=Comparison.CHECKSUM).unchanged == 2
+    assert done(ours, there, memory, comparison=Comparison.CHECKSUM).unchanged == 3
 
 
 def test_an_endpoint_that_is_not_ours_is_written_file_by_file(
@@ -371,6 +373,22 @@ def test_somebody_elses_bucket_refuses(
     refused = sync(source, as_ben, memory)
     assert refused.state is State.REFUSED
     assert "BucketAlreadyExists" in refused.reason
+
+
+def test_who_may_only_read_objects_can_sync_them(
+    shared_gateway: Server, ann: Any, memory: Memory, tmp_path: Path, name: str
+) -> None:
+    ann.call("create_repo", name=name)
+    client = shared_gateway.client(access_key="ann-key", secret_key="ann-secret")
+    client.put_bucket_acl(Bucket=name, ACL="authenticated-read")
+    client.put_object(Bucket=name, Key="a", Body=b"a", ACL="authenticated-read")
+    client.put_object(Bucket=name, Key="b", Body=b"b")
+    side = side_of(shared_gateway, name)
+    as_ben = replace(side, reach=replace(side.reach, credentials=Credentials("ben-key", "ben-secret")))
+    outcome = sync(as_ben, Folder(tmp_path / "down"), memory)
+    assert outcome.state is State.FAILED
+    assert [(failure.path, failure.reason.split(":")[0]) for failure in outcome.failures] == [("b", "AccessDenied")]
+    assert tree(tmp_path / "down") == {"a": b"a"}
 
 
 def test_connections_go_to_the_address_that_was_chosen(

@@ -155,6 +155,21 @@ def test_an_upload_of_a_file_that_has_changed_since_begins_anew(
     assert contents(gateway.client(), ours.bucket) == tree(large)
 
 
+def test_between_endpoints_an_upload_goes_on_without_reading_again(
+    gateway: Server, tls_gateway: Server, large: Folder, memory: Path, name: str
+) -> None:
+    theirs = side_of(gateway, name, is_ours=False)
+    done(large, theirs, memory)
+    assert tls_gateway.certificate is not None
+    ours = side_of(tls_gateway, name)
+    ours = replace(ours, reach=replace(ours.reach, ca_bundle=str(tls_gateway.certificate.path)))
+    stop = threading.Event()
+    sync(theirs, ours, memory, Seen(at(0.5, stop.set)), jobs=1, should_stop=stop.is_set)
+    second = done(theirs, ours, memory)
+    assert 0 < second.bytes_sent < LARGE
+    assert contents(tls_gateway.client(), name) == tree(large)
+
+
 def test_downloads_that_are_cancelled_leave_nothing_behind(
     ours: Bucket, large: Folder, memory: Path, tmp_path: Path
 ) -> None:
