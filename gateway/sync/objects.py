@@ -40,7 +40,7 @@ _UNAUTHENTICATED = frozenset(
 )
 _FULL = frozenset({"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"})
 _MOVED = frozenset({"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "InvalidRange", "HTTP 404", "HTTP 412"})
-_UNWRITABLE = frozenset({"AccessDenied", "NoSuchBucket", "MethodNotAllowed", "NoSuchUpload", "AllAccessDisabled"})
+_UNWRITABLE = frozenset({"AccessDenied", "NoSuchBucket", "MethodNotAllowed", "AllAccessDisabled"})
 
 
 @dataclass(frozen=True, slots=True)

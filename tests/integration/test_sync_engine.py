@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.client import Client, Credentials
+from gateway.client.connection import Connection
 from gateway.sync import Action, ActionKind, Bucket, Comparison, Filter, Folder, Memory, Plan, Side, State, SyncError
 from gateway.sync.ends import PIECE_BYTES
 
@@ -214,6 +215,46 @@ def test_types_are_told_by_names(gateway: Server, ours: Bucket, memory: Memory, 
     client = gateway.client()
     types = [client.head_object(Bucket=ours.bucket, Key=key)["ContentType"] for key in keys(client, ours.bucket)]
     assert types == ["binary/octet-stream", "text/html", "binary/octet-stream"]
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of gateways from here on."""
+    asked: list[str] = []
+    send = Connection.send
+
+    def note(connection: Connection, method: str, path: str, *arguments: Any, **named: Any) -> Any:
+        asked.append(f"{method} {path}")
+        return send(connection, method, path, *arguments, **named)
+
+    monkeypatch.setattr(Connection, "send", note)
+    return asked
+
+
+def test_many_small_files_take_few_requests(
+    gateway: Server, ours: Bucket, memory: Memory, tmp_path: Path, requests: list[str]
+) -> None:
+    source = grow(tmp_path / "source", **{f"d{number % 7}__ü{number}": 10 for number in range(700)})
+    up = done(source, ours, memory)
+    assert (up.transferred, up.bytes_sent) == (700, 7000)
+    assert len(requests) < 15, requests
+    requests.clear()
+    assert done(source, ours, memory).unchanged == 700
+    assert len(requests) < 5, requests
+    assert contents(gateway.client(), ours.bucket) == tree(source)
+    mtime = gateway.client().head_object(Bucket=ours.bucket, Key="d0/ü0")["Metadata"]["mtime"]
+    assert mtime.replace(".", "") == str((source.path / "d0" / "ü0").stat().st_mtime_ns)
+
+
+def test_a_gateway_that_takes_no_batches_gets_file_by_file(
+    gateway: Server, ours: Bucket, memory: Memory, tmp_path: Path, requests: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.sync.batches._EXTRACT", {})
+    monkeypatch.setattr("gateway.sync.transfer._BATCH_FILES", 20)
+    source = grow(tmp_path / "source", **{f"f{number}": 10 for number in range(50)})
+    assert done(source, ours, memory).transferred == 50
+    assert len([request for request in requests if request.startswith("PUT")]) == 50 + 1 + 1, "a bucket and an archive"
+    assert contents(gateway.client(), ours.bucket) == tree(source)
 
 
 # ---------------------------------------------------------------- what is compared
