@@ -21,7 +21,7 @@ from gateway.client.connection import Connection, Refusal
 from gateway.s3.bucket import BucketName, format_bucket, parse_bucket
 from gateway.s3.errors import InvalidBucketName
 from gateway.sync.batches import Batches
-from gateway.sync.control import FIRST_PATIENCE_S, PATIENCE_S, Control
+from gateway.sync.control import Control
 from gateway.sync.ends import Proof, Small
 from gateway.sync.faults import Refused
 from gateway.sync.filters import IsIncluded
@@ -68,10 +68,10 @@ class Gateway:
         except InvalidBucketName as exc:
             raise SyncError(f"{side.bucket!r} can be no bucket's name") from exc
 
-    def ask(self, call: Callable[[], _Result], patience_s: float = PATIENCE_S) -> _Result:
+    def ask(self, call: Callable[[], _Result]) -> _Result:
         """Raises Refusal for what the caller has to decide, SyncError where nobody with these credentials gets on."""
         try:
-            return self.control.persist(call, patience_s)
+            return self.control.persist(call)
         except Refusal as exc:
             if is_unauthenticated(exc):
                 raise SyncError(str(exc)) from exc
@@ -80,7 +80,7 @@ class Gateway:
     def place(self) -> Place:
         """Raises Refusal, where there is none or it is not the caller's to know."""
         repo, branch = self.named.repo, self.named.branch
-        return Place(repo, branch or self.ask(lambda: self.client.default_branch(repo), FIRST_PATIENCE_S))
+        return Place(repo, branch or self.ask(lambda: self.client.default_branch(repo)))
 
     def tree(self, place: Place, commit_id: str) -> Iterator[Item]:
         """What the bucket holds in a commit, by path. Raises Refusal, SyncError."""
@@ -125,9 +125,7 @@ def pinned(gateway: Gateway) -> BucketSource:
     named = gateway.named
     try:
         place = gateway.place()
-        commit_id = gateway.ask(
-            lambda: gateway.client.resolve(place.repo, named.rev or "HEAD", branch=place.branch), FIRST_PATIENCE_S
-        )
+        commit_id = gateway.ask(lambda: gateway.client.resolve(place.repo, named.rev or "HEAD", branch=place.branch))
     except Refusal as exc:
         if exc.code not in _MISSING and exc.status != 403:
             raise SyncError(str(exc)) from exc
@@ -179,7 +177,7 @@ class TransactionDestination(BucketDestination):
         self._seen = set()
         try:
             place = self._gateway.place()
-            branch = self._ask(lambda: self._gateway.client.get_branch(place.repo, place.branch), FIRST_PATIENCE_S)
+            branch = self._ask(lambda: self._gateway.client.get_branch(place.repo, place.branch))
         except Refusal as exc:
             if exc.code not in _MISSING:
                 raise fault_of_destination(exc) from exc
@@ -340,5 +338,5 @@ class TransactionDestination(BucketDestination):
     def _objects_of(gateway: Gateway, bucket: str) -> Objects:
         return Objects(gateway.connection, bucket, gateway.control, signs=False)
 
-    def _ask(self, call: Callable[[], _Result], patience_s: float = PATIENCE_S) -> _Result:
-        return self._gateway.ask(call, patience_s)
+    def _ask(self, call: Callable[[], _Result]) -> _Result:
+        return self._gateway.ask(call)

@@ -390,7 +390,7 @@ def test_what_cannot_begin_says_why(
 def test_an_endpoint_that_was_never_there_is_soon_told(
     ours: Bucket, source: Folder, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.sync.ours.FIRST_PATIENCE_S", 0.5)
+    monkeypatch.setattr("gateway.sync.control._FIRST_PATIENCE_S", 0.5)
     nowhere = replace(ours, reach=replace(ours.reach, endpoint="http://127.0.0.1:1"))
     with pytest.raises(SyncError, match="no gateway answers at"):
         sync(source, nowhere, memory)

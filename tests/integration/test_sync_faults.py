@@ -104,8 +104,7 @@ def test_a_gateway_that_stays_away_ends_it_and_the_next_run_goes_on(
 ) -> None:
     server = serve(workers=1)
     grow(source.path, **{f"large{number}": PIECE_BYTES // 4 for number in range(8)})
-    monkeypatch.setattr("gateway.sync.control.PATIENCE_S", 1.0)
-    monkeypatch.setattr("gateway.sync.control.Control.persist.__defaults__", (1.0,))
+    monkeypatch.setattr("gateway.sync.control._PATIENCE_S", 1.0)
     with pytest.raises(SyncError, match="no gateway answers at"):
         sync(source, side_of(server, "photos"), memory, Seen(at(0.5, server.kill)), jobs=1, rate_bytes_s=SLOW)
     server.start()
@@ -137,12 +136,14 @@ def test_what_was_sent_and_is_wanted_no_more_is_not_committed(
 ) -> None:
     client = gateway.client()
     client.create_bucket(Bucket=ours.bucket)
-    grow(source.path, z=PIECE_BYTES * 2)
-    stop = threading.Event()
-    assert (
-        sync(source, ours, memory, Seen(at(0.3, stop.set)), jobs=1, rate_bytes_s=SLOW, should_stop=stop.is_set).state
-        is State.CANCELLED
-    )
+    grow(source.path, z=LARGE)
+    seen = Seen()
+
+    def small_ones_are_there() -> bool:
+        return any(progress.files_done == 3 for progress in seen.progress[-1:])
+
+    first = sync(source, ours, memory, seen, jobs=2, rate_bytes_s=SLOW / 2, should_stop=small_ones_are_there)
+    assert (first.state, first.transferred) == (State.CANCELLED, 3)
     (source.path / "a").unlink()
     (source.path / "b").write_bytes(b"BB")
     done(source, ours, memory)
