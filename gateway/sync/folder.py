@@ -18,6 +18,7 @@ from gateway.sync.ends import Attributes, Small
 from gateway.sync.faults import FileChanged, FileFailed, FileFault, Halted
 from gateway.sync.filters import IsIncluded
 from gateway.sync.local import (
+    Fail,
     LocalFile,
     Scan,
     check_beneath,
@@ -75,11 +76,7 @@ class FolderSource:
         self.name = name_of(folder)
 
     def items(self, is_included: IsIncluded) -> Iterator[Item]:
-        def fail(path: str, fault: FileFault) -> None:
-            if is_included(path):
-                self._tracker.failed(path, fault)
-
-        scan = Scan(self.folder, True, fail)
+        scan = Scan(self.folder, True, _told(self._tracker, is_included))
         found = (item for item in scan.items() if is_included(item.path))
         return self._memory.recalled(self.name, found, is_included)
 
@@ -107,7 +104,7 @@ class FolderDestination:
     def items(self, is_included: IsIncluded) -> Iterator[Item]:
         if not os.path.lexists(self.folder.path):
             return iter(())
-        scan = Scan(self.folder, False, self._tracker.failed, clear)
+        scan = Scan(self.folder, False, _told(self._tracker, is_included), clear)
         found = (item for item in scan.items() if is_included(item.path))
         return self._memory.recalled(self.name, found, is_included)
 
@@ -235,6 +232,14 @@ class FolderDestination:
             except OSError:  # not empty; or gone already
                 return
             self._changed(path)
+
+
+def _told(tracker: Tracker, is_included: IsIncluded) -> Fail:
+    def fail(path: str, fault: FileFault) -> None:
+        if is_included(path):
+            tracker.failed(path, fault)
+
+    return fail
 
 
 def _checked(path: str) -> list[str]:

@@ -141,10 +141,9 @@ def pinned(gateway: Gateway) -> BucketSource:
 class TransactionDestination(BucketDestination):
     """A branch that is written in a transaction.
 
-    look ──► items ──► open ───► put, delete, … ──► commit
-      └────────────────── abandon ◄─────┘             │
-      ▲                       ▲                       └──► Conflict
-      └───────────────────────┴───────────────────────────────┘
+    look ──► items ──► open ──► put, delete, … ──► commit ──► Conflict
+     ▲                                                           │
+     └── abandon ◄───────────────────────────────────────────────┘
     """
 
     def __init__(
@@ -177,7 +176,7 @@ class TransactionDestination(BucketDestination):
         self._seen = set()
         try:
             place = self._gateway.place()
-            branch = self._ask(lambda: self._gateway.client.get_branch(place.repo, place.branch))
+            branch = self._gateway.ask(lambda: self._gateway.client.get_branch(place.repo, place.branch))
         except Refusal as exc:
             if exc.code not in _MISSING:
                 raise fault_of_destination(exc) from exc
@@ -194,7 +193,7 @@ class TransactionDestination(BucketDestination):
         if known is None:
             return
         try:
-            found = self._ask(lambda: self._gateway.client.get_transaction(*known))
+            found = self._gateway.ask(lambda: self._gateway.client.get_transaction(*known))
         except Refusal as exc:
             if exc.status != 404:
                 raise fault_of_destination(exc) from exc
@@ -207,7 +206,7 @@ class TransactionDestination(BucketDestination):
         self._touched = {}
         after: str | None = ""
         while after is not None:
-            page = self._ask(
+            page = self._gateway.ask(
                 lambda after=after: self._gateway.client.diff(  # type: ignore[misc]
                     found.repo, found.base, branch=found.id, prefix=prefix, after=after
                 )
@@ -252,7 +251,7 @@ class TransactionDestination(BucketDestination):
             if self.place is None:
                 self._create()
             place = self.place = self.place or self._gateway.place()
-            begun = self._ask(
+            begun = self._gateway.ask(
                 lambda: self._gateway.client.begin_transaction(
                     place.repo, place.branch, message=message, expires_in_s=EXPIRES_IN_S
                 )
@@ -278,7 +277,7 @@ class TransactionDestination(BucketDestination):
         transaction = self._transaction
         assert transaction is not None
         try:
-            ended = self._ask(
+            ended = self._gateway.ask(
                 lambda: self._gateway.client.commit_transaction(transaction.repo, transaction.id, message=message)
             )
             commit_id: str | None = ended.commit_id
@@ -303,7 +302,7 @@ class TransactionDestination(BucketDestination):
         if transaction is None:
             return
         try:
-            self._ask(lambda: self._gateway.client.abandon_transaction(transaction.repo, transaction.id))
+            self._gateway.ask(lambda: self._gateway.client.abandon_transaction(transaction.repo, transaction.id))
         except Refusal as exc:
             if exc.code not in ("NoSuchTransaction", "TransactionEnded"):
                 raise fault_of_destination(exc) from exc
@@ -337,6 +336,3 @@ class TransactionDestination(BucketDestination):
     @staticmethod
     def _objects_of(gateway: Gateway, bucket: str) -> Objects:
         return Objects(gateway.connection, bucket, gateway.control, signs=False)
-
-    def _ask(self, call: Callable[[], _Result]) -> _Result:
-        return self._gateway.ask(call)
