@@ -23,6 +23,7 @@ from gateway.sync.model import Folder, SyncError
 
 TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".caret-sync-", ".part"
 NO_FILE = -1  # the size of what is no file
+_LARGEST_INODE = (1 << 63) - 1
 
 _OPEN_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY  # a pipe does not keep us waiting
 _OPEN_FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
@@ -122,7 +123,7 @@ class Scan:
     def _look(self, entry: os.DirEntry[str], path: str) -> tuple[bool, Item | None]:
         """Whether it is a folder, or else its item; neither for a special file."""
         if entry.is_symlink() and not self.follow:
-            return False, Item(path, NO_FILE, inode=entry.inode())
+            return False, Item(path, NO_FILE, inode=inode_of(entry.inode()))
         if entry.is_dir():
             return True, None
         if entry.is_file():
@@ -133,7 +134,12 @@ class Scan:
 
 
 def item_of(path: str, facts: os.stat_result) -> Item:
-    return Item(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+    return Item(path, facts.st_size, facts.st_mtime_ns, inode_of(facts.st_ino))
+
+
+def inode_of(number: int) -> int:
+    """As SQLite can hold it, and never 0, which says that it is an object."""
+    return number & _LARGEST_INODE or 1
 
 
 def _is_utf8(name: str) -> bool:
