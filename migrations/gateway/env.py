@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 from gateway.access.tables import metadata
+from gateway.sync import tables  # noqa: F401 -- it adds its own
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -18,6 +18,7 @@ from sqlalchemy import inspect, text
 
 from gateway.access.directory import STEPS as PEOPLE
 from gateway.access.tables import metadata as people_tables
+from gateway.sync import tables  # noqa: F401 -- it adds its own
 from pfs import BadRecord, StoreConfig, open_store
 from pfs.meta import migrate
 from pfs.meta.database import Database
