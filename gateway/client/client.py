@@ -34,10 +34,12 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 class Client(Endpoints):
     """A gateway as one user reaches it. Thread-safe; a context manager that closes its connections."""
 
-    def __init__(self, reach: Reach) -> None:
-        """Raises ValueError where the endpoint is no URL without a path."""
+    def __init__(self, reach: Reach, connection: Connection | None = None) -> None:
+        """`connection`: one to share, instead of one of its own. Raises ValueError where the endpoint is no URL
+        without a path."""
         super().__init__(
-            Connection(
+            connection
+            or Connection(
                 reach.endpoint,
                 reach.credentials,
                 region=reach.region,

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from gateway.api.endpoints import ENDPOINTS, PREFIX, Endpoint
 from gateway.api.model import Input
 from gateway.client.endpoint import open_pool, parse_endpoint
 from gateway.s3.errors import MalformedXML
-from gateway.s3.sigv4 import Credentials, sign_v4
+from gateway.s3.sigv4 import UNSIGNED_PAYLOAD, Credentials, sign_v4
 from gateway.s3.xml import parse_xml
 
 __all__ = ["Connection", "Credentials", "Refusal", "SizedBody", "Unreachable"]
@@ -48,11 +48,12 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True)
 class SizedBody:
-    """A body that is sent while it is read. The gateway holds it against `sha256` before anything is written."""
+    """A body that is sent while it is read, or piece by piece. The gateway holds it against `sha256` before anything
+    is written; without one whoever sends it makes sure of that otherwise."""
 
-    stream: BinaryIO
+    stream: BinaryIO | Iterable[bytes]
     size: int
-    sha256: str
+    sha256: str = UNSIGNED_PAYLOAD
 
 
 class Connection:
@@ -66,11 +67,16 @@ class Connection:
         region: str = "us-east-1",
         ca_bundle: str | None = None,
         certificate: Path | None = None,
+        connections: int = 8,
+        address: str | None = None,
     ) -> None:
-        """Raises ValueError where `endpoint` is no http(s) URL without a path."""
+        """`connections` are kept at most. `address`: as `open_pool` says.
+
+        Raises ValueError where `endpoint` is no http(s) URL without a path.
+        """
         self.endpoint, self._host = parse_endpoint(endpoint)
         self._credentials, self._region = credentials, region
-        self._pool = open_pool(self.endpoint, ca_bundle, certificate)
+        self._pool = open_pool(self.endpoint, ca_bundle, certificate, connections, address)
 
     def close(self) -> None:
         self._pool.close()

@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-_CONNECTIONS = 8
-
 
 def parse_endpoint(endpoint: str) -> tuple[str, str]:
     """Scheme and authority, and the authority alone, which requests are signed for.
@@ -23,15 +21,30 @@ def parse_endpoint(endpoint: str) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc}", parts.netloc
 
 
-def open_pool(endpoint: str, ca_bundle: str | None, certificate: Path | None = None) -> urllib3.HTTPConnectionPool:
+def open_pool(
+    endpoint: str,
+    ca_bundle: str | None,
+    certificate: Path | None = None,
+    connections: int = 8,
+    address: str | None = None,
+) -> urllib3.HTTPConnectionPool:
     """`ca_bundle`: a file of the authorities that vouch for it, in place of the system's. `certificate`: a file with
-    the one certificate that is accepted, whatever names it bears. Nothing is tried twice."""
-    options: dict[str, Any] = {"maxsize": _CONNECTIONS, "retries": False}
-    if endpoint.startswith("https:"):
+    the one certificate that is accepted, whatever names it bears. Nothing is tried twice.
+
+    `address`: connections go to this IP address, and the certificate still has to be the endpoint's name's.
+    """
+    options: dict[str, Any] = {"maxsize": connections, "retries": False}
+    parts = urlsplit(endpoint)
+    if parts.scheme == "https":
         if certificate is not None:
             options |= {"ssl_context": _only(certificate), "assert_hostname": False}
         elif ca_bundle:
             options["ca_certs"] = ca_bundle
+        if address is not None and certificate is None:
+            options |= {"server_hostname": parts.hostname, "assert_hostname": parts.hostname}
+    if address is not None:
+        host = f"[{address}]" if ":" in address else address
+        endpoint = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
     return urllib3.connection_from_url(endpoint, **options)
 
 

@@ -1,5 +1,6 @@
 """Keeping two sides in step: folders and buckets. One engine for the command and for the jobs."""
 
+from gateway.sync.memory import Memory, default_memory_path
 from gateway.sync.model import (
     Action,
     ActionKind,
@@ -18,6 +19,7 @@ from gateway.sync.model import (
     State,
     SyncError,
 )
+from gateway.sync.run import synchronise
 
 __all__ = [
     "Action",
@@ -28,6 +30,7 @@ __all__ = [
     "FailureKind",
     "Filter",
     "Folder",
+    "Memory",
     "Observer",
     "Options",
     "Outcome",
@@ -36,4 +39,6 @@ __all__ = [
     "Side",
     "State",
     "SyncError",
+    "default_memory_path",
+    "synchronise",
 ]
