@@ -56,6 +56,14 @@ def find_storage(config: Config, storage_url: str) -> Elsewhere | None:
     return Elsewhere(f"{scheme}://{rest.rstrip('/').lower()}", address)
 
 
+def check_address(config: Config, url: str, address: str) -> None:
+    """Whether it is still allowed to connect there. Raises BadTarget."""
+    try:
+        storage_destinations(config).check_name(host_of(url)[0], [address])
+    except ForbiddenDestination as exc:
+        raise BadTarget("storage_url", f"{url} cannot be used any more: {exc.strerror}.") from exc
+
+
 def check_bucket(dest: str, storage: Elsewhere | None) -> None:
     """Raises BadTarget for what no bucket there can be called, and for snapshots, which are read-only."""
     if storage is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from gateway.web import login, repos
+from gateway.web import job_api, login, repos
 from gateway.web.filters import FILTERS
 from gateway.web.guard import guard, log_requests, protect
 from gateway.web.site import SITE, VISITOR, Site
@@ -38,9 +39,15 @@ def make_app(site: Site) -> web.Application:
     environment.globals["version"] = version("caret-gateway")
     app.router.add_static("/static", _HERE / "static")
     app.router.add_get("/", _home)
-    for module in (login, repos):
+    app[job_api.LEAVING] = asyncio.Event()
+    app.on_shutdown.append(_end_streams)
+    for module in (login, repos, job_api):
         app.router.add_routes(module.routes)
     return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[job_api.LEAVING].set()
 
 
 async def _home(request: web.Request) -> web.Response:

@@ -24,8 +24,11 @@ from gateway.web.visitor import COOKIE, unseal
 _log = logging.getLogger(__name__)
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
-# Paths that need no visitor: the login, what pages are made of, and what asks for a token of its own.
+# Paths that need no visitor: the login, and what pages are made of.
 _OPEN = ("/login", "/static/", "/-/healthz")
+# The job API, for programs: it admits whom `gateway.web.job_access` does, and always answers in JSON.
+JOB_API = frozenset({"/sync", "/runnings", "/get", "/cancel"})
+_JOB_REST = "/api/"
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -40,6 +43,8 @@ _LOGIN = URL("/login")
 # Codes of the gateway's which mean that the credentials in the cookie are good for nothing any more.
 _LOGGED_OUT = frozenset({"ExpiredToken", "InvalidToken", "InvalidAccessKeyId"})
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+# What a proxy adds: who asked it may be anywhere.
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 
 @web.middleware
@@ -102,9 +107,11 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     visitor = unseal(request.cookies.get(COOKIE, ""), site.vault, time.time())
     if visitor is not None:
         request[VISITOR] = visitor
+    if is_job_api(request):
+        return await handler(request)
     if request.method not in _SAFE_METHODS:
         check_origin(request)
-        if visitor is not None and not await _has_token(request, visitor.csrf):
+        if visitor is not None and not await has_token(request, visitor.csrf):
             raise web.HTTPForbidden(text="This form has expired. Go back, load the page again, and repeat it.")
     if visitor is None and not request.path.startswith(_OPEN):
         return _to_login(request)
@@ -119,17 +126,30 @@ def check_origin(request: web.Request) -> None:
         raise web.HTTPForbidden(text="Another site sent this request; it was not carried out.")
 
 
+def is_job_api(request: web.Request) -> bool:
+    return request.path in JOB_API or request.path.startswith(_JOB_REST)
+
+
 def is_local(request: web.Request) -> bool:
     """Whether it comes from this machine, and means it: a name that was made to lead here is somebody else's page."""
+    if any(name in request.headers for name in _FORWARDED):
+        return False
     host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdigit() else request.host
-    return host in _LOCAL_NAMES and request.remote is not None and ipaddress.ip_address(request.remote).is_loopback
+    if host.lower() not in _LOCAL_NAMES or request.remote is None:
+        return False
+    peer = ipaddress.ip_address(request.remote)
+    return ((peer.version == 6 and peer.ipv4_mapped) or peer).is_loopback
 
 
-async def _has_token(request: web.Request, csrf: str) -> bool:
+async def has_token(request: web.Request, csrf: str) -> bool:
+    """Whether the request has brought the visitor's token back."""
     sent = request.headers.get("X-CSRF-Token")
     if sent is None and request.content_type == "application/x-www-form-urlencoded":
-        sent = str((await request.post()).get("csrf", ""))
-    return sent is not None and hmac.compare_digest(sent.encode(), csrf.encode())
+        try:
+            sent = str((await request.post()).get("csrf", ""))
+        except (LookupError, UnicodeDecodeError):  # of a charset that is none
+            return False
+    return sent is not None and hmac.compare_digest(sent.encode(errors="replace"), csrf.encode())
 
 
 def _to_login(request: web.Request) -> web.Response:
@@ -146,7 +166,7 @@ def _to_login(request: web.Request) -> web.Response:
 
 def _error(request: web.Request, status: int, title: str, message: str) -> web.Response:
     """A page for browsers, JSON for whatever else asks."""
-    if "text/html" not in request.headers.get("Accept", ""):
+    if is_job_api(request) or "text/html" not in request.headers.get("Accept", ""):
         return web.json_response({"error": {"code": title, "message": message}}, status=status)
     facts = {"title": title, "message": message, "status": status}
     return aiohttp_jinja2.render_template("error.html", request, facts, status=status)
