@@ -15,11 +15,13 @@ import time
 import aiohttp_jinja2
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from msgspec import structs
 from yarl import URL
 
+from gateway.access.principals import ROOT
 from gateway.client import Refusal, Unreachable
-from gateway.web.site import SITE, VISITOR
-from gateway.web.visitor import COOKIE, unseal
+from gateway.web.site import SITE, VISITOR, Site
+from gateway.web.visitor import COOKIE, Visitor, unseal
 
 _log = logging.getLogger(__name__)
 
@@ -104,7 +106,7 @@ async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Nobody without a cookie of ours gets further than the login, and nothing is changed from elsewhere."""
     site = request.app[SITE]
-    visitor = unseal(request.cookies.get(COOKIE, ""), site.vault, time.time())
+    visitor = _known(site, unseal(request.cookies.get(COOKIE, ""), site.vault, time.time()))
     if visitor is not None:
         request[VISITOR] = visitor
     if is_job_api(request):
@@ -116,6 +118,17 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if visitor is None and not request.path.startswith(_OPEN):
         return _to_login(request)
     return await handler(request)
+
+
+def _known(site: Site, visitor: Visitor | None) -> Visitor | None:
+    """Him with what he is now; None where his key or session is good for nothing any more."""
+    credential = None if visitor is None else site.keyring.find(visitor.access_key)
+    if visitor is None or credential is None or credential.has_expired(time.time_ns() // 1000):
+        return None
+    if not hmac.compare_digest(credential.secret.encode(), visitor.secret_key.encode()):
+        return None
+    who = credential.principal
+    return structs.replace(visitor, is_admin=who.is_admin, is_operator=who.id == ROOT.id)
 
 
 def check_origin(request: web.Request) -> None:

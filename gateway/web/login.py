@@ -21,8 +21,6 @@ from gateway.access.directory import Directory
 from gateway.access.errors import DirectoryError, Illegal, NotProven, TooMany, Unknown
 from gateway.access.keyring import Credential
 from gateway.access.model import HOUR_S, NewSession
-from gateway.access.principals import ROOT
-from gateway.access.rights import Right
 from gateway.web.site import SITE, VISITOR, Site
 from gateway.web.visitor import COOKIE, Visitor, seal
 
@@ -101,8 +99,6 @@ def _by_key(access_key: str, secret: str, credential: Credential) -> Visitor:
         access_key=access_key,
         secret_key=secret,
         expires_s=int(time.time()) + _LONGEST_S,
-        is_admin=who.is_admin,
-        is_operator=who.id == ROOT.id,
     )
 
 
@@ -123,7 +119,6 @@ def _by_two_factors(directory: Directory, name: str, password: str, code: str, p
         secret_key=made.secret,
         token=made.token,
         expires_s=made.session.expires_us // 1_000_000,
-        is_admin=Right.ADMIN in rights,
     )
 
 

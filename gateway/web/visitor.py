@@ -23,8 +23,9 @@ _CSRF_BYTES = 16
 
 
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
-    """`name` and `project` are what pages show; what is allowed the gateway says. `is_operator`: root. `csrf`: what
-    every form and script of his must send back. `expires_s`: seconds since the epoch."""
+    """`name` and `project` are what pages show; what is allowed the gateway says. `is_operator`: root; both marks are
+    made anew for each request. `csrf`: what every form and script of his must send back. `expires_s`: seconds since the
+    epoch."""
 
     name: str
     project: str
