@@ -116,8 +116,9 @@ class Destination(Protocol):
     def put(self, file: Small, meter: Meter) -> str:
         """When it returns the file is at its place, whole and durable; its ETag. Raises SyncFault."""
 
-    def put_many(self, files: Sequence[Small], meter: Meter) -> Sequence[str]:
-        """The same for many in one round trip."""
+    def put_many(self, files: Sequence[Small], meter: Meter) -> Sequence[str] | None:
+        """The same for all of them in one round trip, or for none; None where it takes none so. The bytes that go by
+        `meter` are more than the files'."""
 
     def sink(self, item: Item, attributes: Attributes, meter: Meter) -> Sink:
         """Raises SyncFault."""

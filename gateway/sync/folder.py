@@ -142,8 +142,8 @@ class FolderDestination:
             sink.leave()
             raise
 
-    def put_many(self, files: Sequence[Small], meter: Meter) -> Sequence[str]:
-        return [self.put(file, meter) for file in files]
+    def put_many(self, files: Sequence[Small], meter: Meter) -> Sequence[str] | None:
+        return None
 
     def sink(self, item: Item, attributes: Attributes, meter: Meter) -> FileSink:
         with self._to_write(item.path) as (folder, name):

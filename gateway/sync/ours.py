@@ -10,9 +10,10 @@ it has written something that is no longer wanted it is abandoned, and a new one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 from typing import TypeVar
 
 from gateway.api import model
@@ -20,21 +21,27 @@ from gateway.client.client import Client
 from gateway.client.connection import Connection, Refusal
 from gateway.s3.bucket import BucketName, format_bucket, parse_bucket
 from gateway.s3.errors import InvalidBucketName
+from gateway.sync.archive import can_name, pack
 from gateway.sync.control import FIRST_PATIENCE_S, PATIENCE_S, Control
-from gateway.sync.ends import Proof
-from gateway.sync.faults import Refused
+from gateway.sync.ends import Proof, Small
+from gateway.sync.etags import OURS, etag_of
+from gateway.sync.faults import FileChanged, Refused
 from gateway.sync.filters import IsIncluded
+from gateway.sync.local import TEMPORARY_PREFIX
 from gateway.sync.manifest import Item
 from gateway.sync.memory import Memory
 from gateway.sync.model import Bucket, SyncError
 from gateway.sync.objects import Objects, is_unauthenticated
 from gateway.sync.plan import paired
+from gateway.sync.progress import Meter
 from gateway.sync.remote import BucketDestination, BucketSource, proof_of
 
 _Result = TypeVar("_Result")
 
 EXPIRES_IN_S = 3 * 86_400  # of a transaction: how long a sync that broke off can be gone on with
 _MISSING = frozenset({"NoSuchRepo", "NoSuchBranch"})
+_BATCHED_BYTES = 256 * 1024  # files up to this size travel in batches
+_EXTRACT = {"x-amz-meta-snowball-auto-extract": "true"}
 _GONE = -1  # the size of what a transaction has deleted
 
 
@@ -160,6 +167,8 @@ class TransactionDestination(BucketDestination):
         self._touched: dict[str, Item] = {}
         self._seen: set[str] = set()
         self._is_included: IsIncluded = lambda path: True
+        self._takes_batches: bool | None = None
+        self._first_batch = Lock()
 
     @property
     def is_open(self) -> bool:
@@ -295,6 +304,36 @@ class TransactionDestination(BucketDestination):
             if exc.code not in ("NoSuchTransaction", "TransactionEnded"):
                 raise Refused(str(exc)) from exc
         self._forget()
+
+    @property
+    def batch_bytes(self) -> int:
+        return _BATCHED_BYTES if self._takes_batches is not False and can_name(f"{self.side.prefix}x") else -1
+
+    def put_many(self, files: Sequence[Small], meter: Meter) -> Sequence[str] | None:
+        if self._takes_batches is None:
+            with self._first_batch:  # shows whether the gateway takes batches; the others wait for that
+                if self._takes_batches is None:
+                    return self._put_archive(files, meter)
+        return self._put_archive(files, meter) if self._takes_batches else None
+
+    def _put_archive(self, files: Sequence[Small], meter: Meter) -> Sequence[str] | None:
+        archive = pack((self.key(file.item.path), file.data, file.attributes.headers) for file in files)
+        name = f"{self.side.prefix}{TEMPORARY_PREFIX}batch.tar"
+        reply = self.objects.put(name, archive, _EXTRACT, meter)
+        self.accepted(archive, reply.headers.get("etag", "").strip('"'))
+        etags = [etag_of(file.data, OURS) for file in files]
+        if self._takes_batches is None:
+            self._takes_batches = self._holds(files[0].item.path, etags[0])
+            if not self._takes_batches:  # the archive was kept as it is
+                self.objects.delete([name])
+                return None
+        return etags
+
+    def _holds(self, path: str, etag: str) -> bool:
+        try:
+            return self.objects.head(self.key(path)).get("etag", "").strip('"') == etag
+        except FileChanged:  # it is not there
+            return False
 
     def proof(self, item: Item) -> Proof | None:
         if item.path in self._touched or self.place is None:

@@ -130,8 +130,6 @@ class BucketSource:
 class BucketDestination:
     """Object by object. Thread-safe."""
 
-    batch_bytes = -1
-
     def __init__(self, side: Bucket, objects: Objects, memory: Memory, pair: str, source: BucketSource | None) -> None:
         """`source`: where it is a bucket that objects can be copied from without coming by here."""
         self.side, self.objects, self.memory, self.pair = side, objects, memory, pair
@@ -169,12 +167,16 @@ class BucketDestination:
     def key(self, path: str) -> str:
         return self.side.prefix + path
 
+    @property
+    def batch_bytes(self) -> int:
+        return -1
+
     def put(self, file: Small, meter: Meter) -> str:
         reply = self.objects.put(self.key(file.item.path), file.data, file.attributes.headers, meter)
         return self.accepted(file.data, reply.headers.get("etag", "").strip('"'))
 
-    def put_many(self, files: Sequence[Small], meter: Meter) -> Sequence[str]:
-        return [self.put(file, meter) for file in files]
+    def put_many(self, files: Sequence[Small], meter: Meter) -> Sequence[str] | None:
+        return None
 
     def accepted(self, data: bytes, etag: str) -> str:
         """The answered ETag, if it may belong to that content. Raises FileFailed."""

@@ -74,11 +74,11 @@ class Transfers:
 
     def _groups(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """Batches of small files, all others alone. The order is kept as far as that goes."""
-        limit = self._destination.batch_bytes if isinstance(self._source, FolderSource) and not self._wait_s else -1
+        is_batched = isinstance(self._source, FolderSource) and not self._wait_s
         group: list[Item] = []
         size = 0
         for item in items:
-            if item.size > limit:
+            if not is_batched or item.size > self._destination.batch_bytes:
                 yield [item]
                 continue
             if group and (len(group) == _BATCH_FILES or size + item.size > _BATCH_BYTES):
@@ -108,14 +108,18 @@ class Transfers:
             opened_ns.append(content.opened_ns)
         if not files:
             return
-        meter = Meter(files[0].item.path, self._control, self._tracker)
         try:
-            etags = self._destination.put_many(files, meter)
-        except FileFault as fault:
-            meter.take_back()
-            for file in files:
-                self._tracker.failed(file.item.path, fault)
+            etags = self._destination.put_many(files, self._silent(files[0].item))
+        except FileFault:
+            etags = None  # one of them is not to its liking
+        except Halted as fault:
+            self._tracker.failed(files[0].item.path, fault)
+            raise
+        if etags is None:
+            for file in reversed(files):
+                self._crew.add(lambda item=file.item: self._begin(item))  # type: ignore[misc]
             return
+        self._tracker.moved(files[-1].item.path, sum(file.item.size for file in files))
         for file, etag, at_ns in zip(files, etags, opened_ns, strict=True):
             self._memory.learn(self._source.name, file.item, etag, at_ns)
         self._done(files[-1].item, len(files))
