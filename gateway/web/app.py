@@ -11,7 +11,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from gateway.web import job_api, login, repos
+from gateway.web import job_api, jobs, login, repos
 from gateway.web.filters import FILTERS
 from gateway.web.guard import guard, log_requests, protect
 from gateway.web.site import SITE, VISITOR, Site
@@ -21,6 +21,7 @@ _MAX_FORM = 1024 * 1024  # uploads are streamed, and not counted
 
 # Title, address, and whether it is for administrators: what the head of every page leads to.
 _SECTIONS = (("Repos", "/repos", False),)
+_SECTIONS_OF_ROOT = (("Sync", "/jobs"),)
 
 
 def make_app(site: Site) -> web.Application:
@@ -41,7 +42,7 @@ def make_app(site: Site) -> web.Application:
     app.router.add_get("/", _home)
     app[job_api.LEAVING] = asyncio.Event()
     app.on_shutdown.append(_end_streams)
-    for module in (login, repos, job_api):
+    for module in (login, repos, jobs, job_api):
         app.router.add_routes(module.routes)
     return app
 
@@ -58,4 +59,6 @@ async def _shared(request: web.Request) -> dict[str, Any]:
     """What every template knows."""
     visitor = request.get(VISITOR)
     sections = [(title, at) for title, at, for_admins in _SECTIONS if visitor and (visitor.is_admin or not for_admins)]
+    if visitor and visitor.is_operator:
+        sections += _SECTIONS_OF_ROOT
     return {"visitor": visitor, "sections": sections, "path": request.path, "csrf": visitor.csrf if visitor else ""}
