@@ -113,7 +113,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     if request.method not in _SAFE_METHODS:
         check_origin(request)
-        if visitor is not None and not await has_token(request, visitor.csrf):
+        if visitor is not None and not await _has_token(request, visitor.csrf):
             raise web.HTTPForbidden(text="This form has expired. Go back, load the page again, and repeat it.")
     if visitor is None and not request.path.startswith(_OPEN):
         return _to_login(request)
@@ -154,15 +154,11 @@ def is_local(request: web.Request) -> bool:
     return ((peer.version == 6 and peer.ipv4_mapped) or peer).is_loopback
 
 
-async def has_token(request: web.Request, csrf: str) -> bool:
-    """Whether the request has brought the visitor's token back."""
+async def _has_token(request: web.Request, csrf: str) -> bool:
     sent = request.headers.get("X-CSRF-Token")
     if sent is None and request.content_type == "application/x-www-form-urlencoded":
-        try:
-            sent = str((await request.post()).get("csrf", ""))
-        except (LookupError, UnicodeDecodeError):  # of a charset that is none
-            return False
-    return sent is not None and hmac.compare_digest(sent.encode(errors="replace"), csrf.encode())
+        sent = str((await request.post()).get("csrf", ""))
+    return sent is not None and hmac.compare_digest(sent.encode(), csrf.encode())
 
 
 def _to_login(request: web.Request) -> web.Response:

@@ -18,7 +18,7 @@ from gateway.access.chain import Record
 from gateway.api.errors import ApiError
 from gateway.client import Unreachable
 from gateway.sync.jobs import TargetBusy, UnknownJob
-from gateway.web.guard import check_origin, has_token, is_local
+from gateway.web.guard import check_origin, is_local
 from gateway.web.site import SITE, VISITOR
 from gateway.web.visitor import Visitor
 from pfs import StoreError
@@ -35,7 +35,7 @@ def admitted(operation: str, *, changes: bool = False) -> Callable[[JobRoute], R
         @wraps(handler)
         async def guarded(request: web.Request) -> web.StreamResponse:
             try:
-                who = await _who(request, changes)
+                who = _who(request, changes)
             except ApiError as exc:
                 await record(request, Record(operation, "refused", exc.code))
                 return refusal(exc)
@@ -67,7 +67,7 @@ async def record(request: web.Request, about: Record) -> None:
     await site.work(lambda: site.audit.append([replace(about, address=request.remote or "")]))
 
 
-async def _who(request: web.Request, changes: bool) -> str:
+def _who(request: web.Request, changes: bool) -> str:
     """Raises ApiError for whoever may not."""
     if changes:
         try:
@@ -82,7 +82,7 @@ async def _who(request: web.Request, changes: bool) -> str:
     if token is None and is_local(request):
         return root.name if root else "local"
     if root is not None:
-        if changes and not await has_token(request, root.csrf):
+        if changes and not _is_same(request.headers.get("X-CSRF-Token", ""), root.csrf):
             raise ApiError(
                 "AccessDenied", "The header X-CSRF-Token is missing, or old: load the page again.", status=403
             )
@@ -95,4 +95,8 @@ async def _who(request: web.Request, changes: bool) -> str:
 
 def _bears(request: web.Request, token: str) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(errors="replace"), token.encode())
+    return scheme.lower() == "bearer" and _is_same(given.strip(), token)
+
+
+def _is_same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode())
