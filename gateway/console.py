@@ -38,6 +38,7 @@ from gateway.web.site import Site
 _log = logging.getLogger(__name__)
 
 _THREADS = 16
+_STOP_S = 3.0  # for the files that jobs are at
 _CLOSE_S = 1.0  # for connections that stand idle or stream when the console leaves
 
 
@@ -60,7 +61,7 @@ def run_console(config: Config, listener: socket.socket) -> None:
             try:
                 uvloop.run(_serve(site, listener))
             finally:
-                worker.stop(config.drain_timeout_s)
+                worker.stop(min(_STOP_S, config.drain_timeout_s))
     finally:
         audit.close()
         access_log.close()

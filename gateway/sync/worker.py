@@ -110,16 +110,13 @@ class Worker:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Stops at the next file operation of each job, and puts them back. What takes longer than `timeout_s` is
-        left behind, for whoever finds its lease over."""
+        """Stops at the next file operation of each job, and puts them back. The process is to end then: a request that
+        takes longer than `timeout_s`, as one to a gateway that leaves too, ends with it."""
         end = time.monotonic() + timeout_s
         self._leaving.set()
         self._woken.set()
         for thread in (self._thread, *self._threads):
             thread.join(max(0.0, end - time.monotonic()))
-        if any(thread.is_alive() for thread in self._threads):
-            _log.warning("jobs are still busy after %g s: they go on when their leases are over", timeout_s)
-            return
         try:
             self._jobs.put_back(self.holder)
         except StoreError as exc:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
+import gateway.sync.tables  # noqa: F401 -- it adds its own
 from gateway.access.tables import metadata
-from gateway.sync import tables  # noqa: F401 -- it adds its own
 
 connection = context.config.attributes["connection"]
 context.configure(

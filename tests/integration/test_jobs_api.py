@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -386,7 +388,7 @@ def test_what_another_site_or_machine_sends_changes_nothing(jobs: JobApi, header
         ("GET", "/cancel?id=1"),
         ("DELETE", "/api/v1/jobs/1"),
     ):
-        answer = jobs.ask(method, path, **headers)
+        answer = jobs.ask(method, path, None, **headers)
         assert (answer.status, answer.code) == (403, "AccessDenied"), (method, path, answer)
     assert jobs.ask("POST", "/api/v1/jobs", b'{"source": "a"}', **JSON, **headers).status == 403
     assert len(jobs.get("/api/v1/jobs", limit=1000).json["jobs"]) == before
@@ -490,6 +492,32 @@ def test_another_endpoint_gets_what_this_one_would(
     assert s3.list_objects_v2(Bucket=name)["KeyCount"] == 8
     jobs.done(jobs.start("none", name, **there))
     assert name not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+
+
+def test_where_another_endpoint_redirects_to_nothing_is_sent(jobs: JobApi, source: str, name: str) -> None:
+    asked: list[str] = []
+
+    class Redirecting(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(307)
+            self.send_header("Location", f"http://{self.headers['Host']}/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_PUT = do_HEAD = do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: what was asked is kept."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as there:
+        threading.Thread(target=there.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{there.server_port}"
+        found = jobs.ended(jobs.start(source, name, storage_url=url, access_key="key", secret_key="secret"))
+        there.shutdown()
+    assert found["state"] == "error"
+    assert asked
+    assert not any("elsewhere" in path for path in asked)
 
 
 def test_wrong_keys_for_another_endpoint_end_in_error(jobs: JobApi, gateway: Server, source: str, name: str) -> None:

@@ -4,138 +4,129 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gateway.client import Client, Credentials, Reach
 
 from .jobs import JobApi
-from .server import Server, free_port, until
+from .server import Server, free_port, running, until
 
 FILES = 12
 
 
-@pytest.fixture
-def uploads(tmp_path: Path) -> Path:
-    folder = tmp_path / "uploads"
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """It runs again at the end of each test that has ended it."""
+    base = tmp_path_factory.mktemp("recovery")
     for number in range(FILES):
-        path = folder / "photos" / f"{number}.txt"
+        path = base / "uploads" / "photos" / f"{number}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"photo {number}")
-    return folder
+    options = ("--uploads", str(base / "uploads"))
+    with running(Server(base / "data", workers=1, console_port=free_port(), options=options)) as found:
+        yield found
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> dict[str, Any]:
-    return {"workers": 1, "options": ("--uploads", str(tmp_path / "uploads"))}
+def api(server: Server) -> JobApi:
+    return JobApi(server)
 
 
-def commits(server: Server, repo: str) -> list[str]:
-    """Messages, the newest first, without that of the bucket's beginning."""
-    keys = Credentials(server.access_key, server.secret_key)
-    with Client(Reach(server.url, keys, server.region)) as caret:
-        return [commit.message for commit in caret.commits(repo)][:-1]
+@pytest.fixture
+def caret(server: Server) -> Iterator[Client]:
+    with Client(Reach(server.url, Credentials(server.access_key, server.secret_key), server.region)) as client:
+        yield client
 
 
-@pytest.mark.parametrize("how", ["killed", "asked to leave"])
-def test_a_job_goes_on_after_its_gateway_was_gone(serve: Any, uploads: Path, options: dict[str, Any], how: str) -> None:
-    server: Server = serve(**options, console_port=free_port())
-    api = JobApi(server)
-    number = api.start("photos", "album", wait=0.3)
-    before = api.has_written(number)
-    if how == "killed":
-        server.kill()
-    else:
-        assert server.stop() == 0
-    server.start()
-    assert api.job(number)["started"] == before["started"]
-    found = api.done(number)
-    assert commits(server, "album") == [f"Job {number}: photos"]
-    assert found["commit_id"] is not None
-    assert found["files_total"] < FILES  # what had been sent was not sent again
-    assert server.client().list_objects_v2(Bucket="album")["KeyCount"] == FILES
+def messages(caret: Client, repo: str) -> list[str]:
+    """Of its commits, the newest first, without the bucket's beginning."""
+    return [commit.message for commit in caret.commits(repo)][:-1]
 
 
-def test_a_job_goes_on_after_its_console_alone_was_killed(serve: Any, uploads: Path, options: dict[str, Any]) -> None:
-    server: Server = serve(**options, console_port=free_port())
-    api = JobApi(server)
-    number = api.start("photos", "album", wait=0.2)
-    api.has_written(number)
-    _kill_console(server)
-    until(lambda: _answers(api), 20, "the next console")
-    api.done(number)
-    assert commits(server, "album") == [f"Job {number}: photos"]
-
-
-def test_a_bucket_that_is_being_deleted_when_its_gateway_is_killed_is_deleted_by_the_next(
-    serve: Any, uploads: Path, options: dict[str, Any]
-) -> None:
-    server: Server = serve(**options, console_port=free_port())
-    api = JobApi(server)
-    api.done(api.start("photos", "album"))
-    number = api.start("nothing", "album", wait=0.3)
-    api.has_written(number)
+def test_jobs_go_on_after_their_gateway_was_killed(server: Server, api: JobApi, caret: Client, name: str) -> None:
+    gone = f"{name}-gone"
+    api.done(api.start("photos", gone))
+    mirroring = api.start("photos", name, wait=0.3)
+    deleting = api.start("nothing", gone, wait=0.3)
+    before = [api.has_written(number) for number in (mirroring, deleting)]
     server.kill()
     server.start()
-    found = api.done(number)
-    s3 = server.client()
-    assert s3.list_buckets()["Buckets"] == []
-    keys = Credentials(server.access_key, server.secret_key)
-    with Client(Reach(server.url, keys, server.region)) as caret:
-        caret.restore_branch("album", "main")
-        assert caret.resolve("album", "HEAD") == found["commit_id"]
-        assert len(list(caret.tree("album", rev="HEAD^"))) == FILES
+    assert [api.job(job["id"])["started"] for job in before] == [job["started"] for job in before]
+    found = api.done(mirroring)
+    assert messages(caret, name) == [f"Job {mirroring}: photos"]
+    assert found["commit_id"] == caret.resolve(name, "HEAD")
+    assert found["files_total"] < FILES  # what had been sent was not sent again
+    assert len(list(caret.tree(name))) == FILES
+    found = api.done(deleting)
+    assert gone not in [repo.name for repo in caret.repos()]
+    caret.restore_branch(gone, "main")
+    assert caret.resolve(gone, "HEAD") == found["commit_id"]
+    assert len(list(caret.tree(gone, rev="HEAD^"))) == FILES
 
 
-def test_consoles_that_share_a_database_share_its_jobs(
-    serve: Any, uploads: Path, tmp_path: Path, options: dict[str, Any]
+def test_a_job_goes_on_after_its_gateway_was_asked_to_leave(
+    server: Server, api: JobApi, caret: Client, name: str
 ) -> None:
-    one, other = (
-        JobApi(serve(**options, data=tmp_path / "data", console_port=free_port(), port=free_port())) for _ in range(2)
-    )
-    number = one.start("photos", "album", wait=0.2)
-    assert other.get("/sync", source="photos", dest="album").status == 409
-    kinds = [(kind, job["progress"]) for kind, job in other.events(number)]
-    assert kinds[-1] == ("end", "100%")
-    assert len(kinds) > 3
-    assert commits(one.server, "album") == [f"Job {number}: photos"]
-    number = one.start("photos", "other", wait=0.3)
-    one.has_written(number)
-    other.get("/cancel", id=number)
-    assert one.ended(number, wait_s=10)["state"] == "cancelled"
-    number = one.start("photos", "other", wait=0.3)
-    one.has_written(number)
-    one.server.kill()
-    assert other.done(number)["commit_id"] is not None
-    assert commits(other.server, "other") == [f"Job {number}: photos"]
-
-
-def test_a_gateway_that_leaves_ends_the_streams_of_events(serve: Any, uploads: Path, options: dict[str, Any]) -> None:
-    server: Server = serve(**options, console_port=free_port())
-    api = JobApi(server)
-    number = api.start("photos", "album", wait=2)
+    number = api.start("photos", name, wait=0.3)
+    api.has_written(number)
     events = api.events(number)
     assert next(events)[0] == "progress"
-    assert server.stop(wait_s=15) == 0
+    assert server.stop() == 0
     assert all(kind == "progress" for kind, _ in events)
+    server.start()
+    api.done(number)
+    assert messages(caret, name) == [f"Job {number}: photos"]
 
 
-def _kill_console(server: Server) -> None:
+def test_a_job_goes_on_after_its_console_alone_was_killed(
+    server: Server, api: JobApi, caret: Client, name: str
+) -> None:
+    number = api.start("photos", name, wait=0.2)
+    api.has_written(number)
+    kill_console(server)
+    until(lambda: _answers(api), 20, "the next console")
+    api.done(number)
+    assert messages(caret, name) == [f"Job {number}: photos"]
+
+
+def test_consoles_that_share_a_database_share_its_jobs(server: Server, api: JobApi, caret: Client, name: str) -> None:
+    with running(replace(server, port=free_port(), console_port=free_port(), process=None)) as second:
+        other = JobApi(second)
+        number = other.start("photos", name, wait=0.2)
+        assert api.get("/sync", source="photos", dest=name).status == 409
+        seen = [(kind, job["progress"]) for kind, job in api.events(number)]
+        assert seen[-1] == ("end", "100%")
+        assert len(seen) > 3
+        assert messages(caret, name) == [f"Job {number}: photos"]
+        number = other.start("photos", f"{name}-b", wait=0.3)
+        other.has_written(number)
+        api.get("/cancel", id=number)
+        assert other.ended(number, wait_s=10)["state"] == "cancelled"
+        number = other.start("photos", f"{name}-b", wait=0.3)
+        other.has_written(number)
+        second.kill()
+        api.done(number)
+        assert messages(caret, f"{name}-b") == [f"Job {number}: photos"]
+
+
+def kill_console(server: Server) -> None:
     """The child that listens on the console's port."""
     assert server.process is not None
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    inode = _listener(server.console_port or 0)
+    listener = f"socket:[{_inode(server.console_port or 0)}]"
     for child in map(int, children):
-        links = [link for link in Path(f"/proc/{child}/fd").iterdir() if link.is_symlink()]
-        if any(str(link.readlink()) == f"socket:[{inode}]" for link in links):
+        if listener in [os.readlink(link) for link in Path(f"/proc/{child}/fd").iterdir()]:
             os.kill(child, signal.SIGKILL)
             return
     raise AssertionError("no child has the console's listener")
 
 
-def _listener(port: int) -> str:
+def _inode(port: int) -> str:
+    """Of the socket that listens there."""
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
         if fields[1].endswith(f":{port:04X}") and fields[3] == "0A":

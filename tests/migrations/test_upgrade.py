@@ -16,9 +16,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
+import gateway.sync.tables  # noqa: F401 -- it adds its own
 from gateway.access.directory import STEPS as PEOPLE
 from gateway.access.tables import metadata as people_tables
-from gateway.sync import tables  # noqa: F401 -- it adds its own
 from pfs import BadRecord, StoreConfig, open_store
 from pfs.meta import migrate
 from pfs.meta.database import Database
