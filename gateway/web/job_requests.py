@@ -23,7 +23,7 @@ from gateway.sync.model import Folder
 from gateway.sync.sources import BadSource, NoUploads, find_source, is_without_files
 from gateway.sync.targets import BadTarget, Elsewhere, check_bucket, find_storage, target_elsewhere, target_here
 from gateway.web.job_access import record
-from gateway.web.job_model import Asked
+from gateway.web.job_model import LONGEST_WAIT_S, Asked
 from gateway.web.site import SITE, Site
 
 _MOST_PARAMETERS = 20
@@ -99,17 +99,21 @@ def asked(given: Mapping[str, Any], *, is_text: bool) -> Asked:
     try:
         return msgspec.convert(given, Asked, strict=not is_text)
     except msgspec.ValidationError as exc:
-        raise ApiError("InvalidArgument", f"The parameters do not do: {exc}.") from exc
+        at = str(exc).partition("`$.")[2].rstrip("`")
+        if at == "wait":
+            raise ApiError("InvalidArgument", f"wait is no number of seconds up to {LONGEST_WAIT_S}.", at=at) from exc
+        raise ApiError("InvalidArgument", f"The parameters do not do: {exc}.", at=at) from exc
 
 
 # ---------------------------------------------------------------- jobs
 
 
-async def start(request: web.Request, wanted: Asked, who: str) -> Job:
-    """Durable when it returns, and begun soon. Raises TargetBusy, Unreachable too."""
+async def start(request: web.Request, wanted: Asked, who: str, *, may_delete: bool = True) -> Job:
+    """Durable when it returns, and begun soon. Unless it `may_delete`, a source without files is refused. Raises
+    TargetBusy, Unreachable too."""
     site = request.app[SITE]
     known = site.keyring.find(wanted.access_key) if wanted.access_key else None
-    job = await site.work(partial(_create, site, wanted, who, known))
+    job = await site.work(partial(_create, site, wanted, who, known, may_delete))
     site.worker.wake()
     about = {"job": job.id, "source": job.source, "storage_url": job.storage_url}
     await record(request, Record("StartSyncJob", who=who, bucket=job.dest, about=about))
@@ -125,9 +129,12 @@ async def cancel(request: web.Request, number: int, who: str) -> Job:
     return job
 
 
-def _create(site: Site, wanted: Asked, who: str, known: Credential | None) -> Job:
+def _create(site: Site, wanted: Asked, who: str, known: Credential | None, may_delete: bool) -> Job:
     """`known`: whose access_key it is here. Blocks. Raises TargetBusy, Unreachable too."""
-    source = _source(site.config, wanted.source)
+    deletes = is_without_files(_source(site.config, wanted.source))
+    if deletes and not may_delete:
+        message = f"The folder {wanted.source} is absent or empty, and the bucket is not to be deleted."
+        raise ApiError("InvalidArgument", message, at="source")
     storage = _storage(site.config, wanted)
     credentials = Credentials(wanted.access_key, wanted.secret_key) if wanted.access_key else None
     if storage is not None:
@@ -142,7 +149,7 @@ def _create(site: Site, wanted: Asked, who: str, known: Credential | None) -> Jo
         target=target,
         storage_url=storage.url if storage else "",
         address=storage.address if storage else None,
-        deletes=is_without_files(source),
+        deletes=deletes,
         wait_s=wanted.wait,
         who=who,
         credentials=credentials,

@@ -39,16 +39,17 @@ def _of_root(page: Page) -> Page:
 @routes.get("/jobs")
 @_of_root
 async def list_jobs(request: web.Request) -> web.StreamResponse:
-    return await _list(request, {"source": "", "dest": DEFAULT_BUCKET, "wait": ""})
+    return await _list(request, {"source": "", "dest": DEFAULT_BUCKET, "wait": "", "deletes": ""})
 
 
 @routes.post("/jobs")
 @_of_root
 async def start_job(request: web.Request) -> web.StreamResponse:
     form = await request.post()
-    given = {name: str(form.get(name, "")) for name in _FIELDS}
+    given = {name: str(form.get(name, "")) for name in (*_FIELDS, "deletes")}
     try:
-        job = await start(request, asked(given, is_text=True), request[VISITOR].name)
+        wanted = asked({name: given[name] for name in _FIELDS}, is_text=True)
+        job = await start(request, wanted, request[VISITOR].name, may_delete=bool(given["deletes"]))
     except ApiError as exc:
         return await _list(request, given, exc.message, exc.status)
     except TargetBusy as exc:

@@ -80,6 +80,7 @@ def test_the_list_follows_what_runs(root: Browser, uploads: Path) -> None:
         ("/etc", "bucket", "", "absolute"),
         ("album", "No_Bucket", "", "bucket"),
         ("album", "bucket", "soon", "wait"),
+        ("albun", "bucket", "", "absent or empty"),
     ],
 )
 def test_what_cannot_be_is_said_beside_the_form_and_what_was_typed_stays(
@@ -91,6 +92,18 @@ def test_what_cannot_be_is_said_beside_the_form_and_what_was_typed_stays(
     assert told in root.find(".problem").text
     assert root.find("[name=source]").get_attribute("value") == source
     assert all("400" in complaint for complaint in root.console())
+
+
+def test_a_bucket_is_deleted_by_whoever_says_so(root: Browser, uploads: Path, caret: Client) -> None:
+    caret.create_repo("unwanted")
+    root.visit("/jobs")
+    root.fill(source="nothing", dest="unwanted")
+    root.field("Delete the bucket").click()
+    root.button("Start").click()
+    root.find("#job")
+    root.until(lambda: state(root) == "success", "the job's success")
+    root.shows("caret branch restore")
+    assert "unwanted" not in [repo.name for repo in caret.repos()]
 
 
 def test_folders_are_offered_and_hostile_names_are_text(root: Browser, uploads: Path) -> None:
