@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
@@ -68,9 +69,9 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def in_turn(rounds: int, contenders: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
+def in_turn(rounds: int, contenders: Mapping[K, Callable[[], T]]) -> dict[K, list[T]]:
     """Each contender once per round, in order: A-B-A-B…"""
-    results: dict[str, list[T]] = {name: [] for name in contenders}
+    results: dict[K, list[T]] = {name: [] for name in contenders}
     for number in range(rounds):
         for name, measure in contenders.items():
             results[name].append(measure())

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import access
 import history
 import large
 import load
 import memory
 import scale
+import sync
 from cli import Benchmark, carry_out, finish, parse, parser
 from report import say
 
-BENCHMARKS: Mapping[str, Benchmark] = {module.NAME: module.run for module in (load, large, memory, scale, history)}
+BENCHMARKS: Mapping[str, Benchmark] = {
+    module.NAME: module.run for module in (load, large, memory, scale, history, sync, access)
+}
 
 
 def main() -> None:

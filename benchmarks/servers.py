@@ -76,12 +76,14 @@ def wait_for(holds: Callable[[], object], running: subprocess.Popen[bytes], log:
 
 
 @contextlib.contextmanager
-def caret(folder: Path, workers: int, name: str = "Caret") -> Iterator[tuple[Target, int]]:
+def caret(
+    folder: Path, workers: int, name: str = "Caret", program: Sequence[str] = ("-m", "gateway")
+) -> Iterator[tuple[Target, int]]:
     """Caret with its default settings on a data folder; its target and the parent's process id."""
     target = Target(name, free_port(), ACCESS_KEY, SECRET_KEY)
     log = folder.with_suffix(".log")
     command = [
-        *(sys.executable, "-m", "gateway", "serve", "--data", str(folder)),
+        *(sys.executable, *program, "serve", "--data", str(folder)),
         *("--s3-port", str(target.port), "--workers", str(workers)),
     ]
     keys = {"CARET_ROOT_ACCESS_KEY": ACCESS_KEY, "CARET_ROOT_SECRET_KEY": SECRET_KEY}

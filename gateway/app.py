@@ -22,6 +22,7 @@ from gateway.access.vault import open_vault
 from gateway.config import Config
 from gateway.handlers import (
     acls,
+    batches,
     buckets,
     cross_origin,
     listing,
@@ -72,6 +73,7 @@ HANDLERS: Mapping[str, Handler] = {
     "GetObject": objects.get_object,
     "HeadObject": objects.get_object,
     "PutObject": objects.put_object,
+    "PutObjectExtract": batches.put_object_extract,
     "PostObject": objects.post_object,
     "CopyObject": objects.copy_object,
     "DeleteObject": objects.delete_object,

@@ -629,9 +629,10 @@ class Store:
 
     # ------------------------------------------------------------ writing
 
-    def stage(self) -> Stage:
-        """Begins to take in an object's or part's bytes."""
-        return Stage(self._blobs, self._config.inline_threshold)
+    def stage(self, *, inline: bool = True) -> Stage:
+        """Begins to take in an object's or part's bytes. Not `inline`: even few go to the blob store, where they need
+        no memory while they wait for their commit."""
+        return Stage(self._blobs, self._config.inline_threshold if inline else 0)
 
     def commit(
         self,

@@ -74,6 +74,7 @@ NEEDS: Mapping[str, Needs] = {
     "ListObjectVersions": Needs("s3:ListBucketVersions", _READ),
     "ListMultipartUploads": Needs("s3:ListBucketMultipartUploads", _READ),
     "PutObject": Needs("s3:PutObject", _WRITE),
+    "PutObjectExtract": Needs("s3:PutObject", _WRITE, Stage.KEYS),
     "PostObject": Needs("s3:PutObject", _WRITE),
     "CopyObject": Needs("s3:PutObject", _WRITE),
     "DeleteObject": _DELETES,
@@ -101,13 +102,13 @@ NEEDS: Mapping[str, Needs] = {
     "DeleteBucketPolicy": Needs("s3:DeleteBucketPolicy", for_owner_only=True),
 }
 
-# One key of DeleteObjects.
-DELETE_KEY = "DeleteObject"
+# One key of DeleteObjects, of PutObjectExtract.
+DELETE_KEY, PUT_KEY = "DeleteObject", "PutObject"
 
 # What the right to import allows: with every bucket of the project,
 _LISTINGS = frozenset({"ListObjects", "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads"})
 _OF_ALL_BUCKETS = frozenset({"HeadBucket", "GetBucketLocation", "GetBucketVersioning"})
-_IMPORTS = _OF_ALL_BUCKETS | {"PutObject", "PostObject", "CopyObject", "CreateMultipartUpload"}
+_IMPORTS = _OF_ALL_BUCKETS | {"PutObject", "PutObjectExtract", "PostObject", "CopyObject", "CreateMultipartUpload"}
 # with what the caller wrote himself, or began,
 _IMPORTS_OWN = frozenset(
     {

@@ -8,6 +8,7 @@ either the repo's default branch is meant. Revisions follow as arguments, or aft
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,12 +21,14 @@ import msgspec
 from gateway.api import model
 from gateway.cli.exits import CANNOT_START, CONFLICT, FOUND_WRONG, INTERRUPTED
 from gateway.cli.output import Column, human, print_json, say, table
-from gateway.client import Client, NotConfigured, Refusal, Unreachable
+from gateway.client import Client, NotConfigured, Reach, Refusal, Unreachable
+from gateway.client.endpoint import parse_endpoint
+from gateway.client.environment import find
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _CONFLICTS = ("MergeConflict", "TransactionConflict", "HeadMoved")
-_HINTS: Mapping[str, str] = {
+HINTS: Mapping[str, str] = {
     "NoSuchRepo": "`caret repo list` shows the repos there are.",
     "NoSuchBranch": "`caret branch list REPO` shows the branches there are, `caret branch deleted REPO` those deleted.",
     "NoSuchTag": "`caret tag list REPO` shows the tags there are.",
@@ -76,8 +79,8 @@ class Refused(click.ClickException):
             say(f"The head is {refusal.details['head']}.", err=True)
         if refusal.status >= 500 and refusal.request_id:
             say(f"The gateway's log knows more of request {refusal.request_id}.", err=True)
-        if refusal.code in _HINTS:
-            say(f"Hint: {_HINTS[refusal.code]}", err=True)
+        if refusal.code in HINTS:
+            say(f"Hint: {HINTS[refusal.code]}", err=True)
 
 
 class Conflicting(Refused):
@@ -110,7 +113,7 @@ def calls_gateway(function: Function) -> Function:
     @functools.wraps(function)
     def run(*, endpoint: str | None, access_key: str | None, data: Path | None, **parameters: Any) -> Any:
         try:
-            with _client(endpoint, access_key, data) as client:
+            with Client(reach_of(endpoint, access_key, data)) as client:
                 return function(client, **parameters)
         except Refusal as refusal:
             kind = Conflicting if refusal.code in _CONFLICTS else Refused
@@ -122,6 +125,11 @@ def calls_gateway(function: Function) -> Function:
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
 
+    return gateway_options(run)  # type: ignore[return-value]
+
+
+def gateway_options(function: Function) -> Function:
+    """Where the gateway is, and who asks: `endpoint`, `access_key` and `data`, which `reach_of` understands."""
     options = (
         click.option("--endpoint", metavar="URL", help="The gateway's endpoint.  [CARET_ENDPOINT]"),
         click.option("--access-key", metavar="KEY", help="Whose secret CARET_SECRET_KEY is.  [CARET_ACCESS_KEY]"),
@@ -132,17 +140,20 @@ def calls_gateway(function: Function) -> Function:
             help="Where root's credentials are, if none are given.  [CARET_DATA; default: data]",
         ),
     )
-    wrapped: Any = run
+    wrapped: Any = function
     for option in reversed(options):
         wrapped = option(wrapped)
     return wrapped  # type: ignore[no-any-return]
 
 
-def _client(endpoint: str | None, access_key: str | None, data: Path | None) -> Client:
+def reach_of(endpoint: str | None, access_key: str | None, data: Path | None) -> Reach:
+    """What the options and the environment say. Raises UsageError."""
     try:
-        return Client.from_environment(endpoint=endpoint, access_key=access_key, data=data)
+        reach = find(os.environ, endpoint=endpoint, access_key=access_key, data=data)
+        parse_endpoint(reach.endpoint)
     except (NotConfigured, ValueError) as error:
         raise click.UsageError(str(error)) from error
+    return reach
 
 
 # ---------------------------------------------------------------- arguments

@@ -6,6 +6,13 @@
 3    the gateway cannot start or be reached, or the store cannot be opened
 5    a conflict: others have changed what this would change; nothing was done
 130  interrupted
+
+`caret sync` has its own for what a sync comes to:
+
+1    something failed, a file or all
+3    the source changed while it was read, nothing else went wrong
+4    the destination refused it
+130  stopped by SIGINT; 143 by SIGTERM
 """
 
 from __future__ import annotations
@@ -16,6 +23,7 @@ FOUND_WRONG = 1
 CANNOT_START = 3
 CONFLICT = 5
 INTERRUPTED = 130
+SYNC_FAILED, SYNC_CHANGED, SYNC_REFUSED = 1, 3, 4
 
 
 class CannotStart(click.ClickException):

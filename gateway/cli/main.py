@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "ls": "gateway.cli.content:ls_command",
         "cat": "gateway.cli.content:cat_command",
         "stat": "gateway.cli.content:stat_command",
+        "sync": "gateway.cli.sync:sync_command",
         "transaction": "gateway.cli.transaction:transaction_group",
         "feed": "gateway.cli.feed:feed_command",
         "webhook": "gateway.cli.webhook:webhook_group",

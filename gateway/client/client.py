@@ -37,16 +37,7 @@ class Client(Endpoints):
     def __init__(self, reach: Reach, connection: Connection | None = None) -> None:
         """`connection`: one to share, instead of one of its own. Raises ValueError where the endpoint is no URL
         without a path."""
-        super().__init__(
-            connection
-            or Connection(
-                reach.endpoint,
-                reach.credentials,
-                region=reach.region,
-                ca_bundle=reach.ca_bundle,
-                certificate=reach.certificate,
-            )
-        )
+        super().__init__(connection or reach.connect())
         self.reach = reach
 
     @classmethod

@@ -76,7 +76,7 @@ class Connection:
         """
         self.endpoint, self._host = parse_endpoint(endpoint)
         self._credentials, self._region = credentials, region
-        self._pool = open_pool(self.endpoint, ca_bundle, certificate, connections, address)
+        self._pool = open_pool(self.endpoint, ca_bundle, certificate, connections=connections, address=address)
 
     def close(self) -> None:
         self._pool.close()

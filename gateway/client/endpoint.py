@@ -25,13 +25,14 @@ def open_pool(
     endpoint: str,
     ca_bundle: str | None,
     certificate: Path | None = None,
+    *,
     connections: int = 8,
     address: str | None = None,
 ) -> urllib3.HTTPConnectionPool:
     """`ca_bundle`: a file of the authorities that vouch for it, in place of the system's. `certificate`: a file with
     the one certificate that is accepted, whatever names it bears. Nothing is tried twice.
 
-    `address`: connections go to this IP address, and the certificate still has to be the endpoint's name's.
+    `address`: connections go to this IP address; the certificate still has to be the endpoint's name's.
     """
     options: dict[str, Any] = {"maxsize": connections, "retries": False}
     parts = urlsplit(endpoint)
@@ -40,8 +41,8 @@ def open_pool(
             options |= {"ssl_context": _only(certificate), "assert_hostname": False}
         elif ca_bundle:
             options["ca_certs"] = ca_bundle
-        if address is not None and certificate is None:
-            options |= {"server_hostname": parts.hostname, "assert_hostname": parts.hostname}
+        if address is not None:
+            options = {"server_hostname": parts.hostname, "assert_hostname": parts.hostname, **options}
     if address is not None:
         host = f"[{address}]" if ":" in address else address
         endpoint = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.access.credentials import FILE_NAME, CredentialsError, kept_credentials
-from gateway.client.connection import Credentials
+from gateway.client.connection import Connection, Credentials
 
 LOCAL_ENDPOINT = "http://127.0.0.1:9000"
 DEFAULT_REGION = "us-east-1"
@@ -46,6 +46,18 @@ class Reach:
     region: str = DEFAULT_REGION
     ca_bundle: str | None = None
     certificate: Path | None = None
+
+    def connect(self, *, connections: int = 8, address: str | None = None) -> Connection:
+        """As `Connection` says. Raises ValueError where the endpoint is no URL without a path."""
+        return Connection(
+            self.endpoint,
+            self.credentials,
+            region=self.region,
+            ca_bundle=self.ca_bundle,
+            certificate=self.certificate,
+            connections=connections,
+            address=address,
+        )
 
     def environment(self) -> dict[str, str]:
         """The variables that make an S3 client, and `caret`, reach the same gateway as the same user."""

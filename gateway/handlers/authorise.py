@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from gateway.access.condition_keys import condition_values
 from gateway.access.documents import parse_document
 from gateway.access.policy import (
     DELETE_KEY,
+    PUT_KEY,
     BucketFacts,
     ObjectFacts,
     Question,
@@ -34,6 +36,7 @@ from gateway.s3.acl import HEADER as ACL_HEADER
 from gateway.s3.acl import parse_acl
 from gateway.s3.bucket import parse_bucket
 from gateway.s3.errors import AccessDenied, MethodNotAllowed, NoSuchKey, S3Error
+from gateway.s3.parse_batch import file_request
 from gateway.s3.parse_params import version_id
 from pfs import Branch, Entry, NoSuchUpload, StoreError, Upload, View
 from pfs import NoSuchKey as KeyIsAbsent
@@ -45,7 +48,7 @@ _OF_NO_BUCKET = frozenset({"ListBuckets", "CreateBucket"})
 _CHANGES_OBJECT = frozenset({"PutObjectAcl", "PutObjectTagging"})
 _COMPLETES_UPLOAD = frozenset({"CompleteMultipartUpload"})
 # What the headers of these ask for besides, by S3's action.
-_WRITES = frozenset({"PutObject", "PostObject", "CopyObject", "CreateMultipartUpload"})
+_WRITES = frozenset({"PutObject", "PutObjectExtract", "PostObject", "CopyObject", "CreateMultipartUpload"})
 _ALSO = {"x-amz-tagging": "s3:PutObjectTagging", ACL_HEADER: "s3:PutObjectAcl"}
 
 
@@ -143,6 +146,15 @@ def may_delete(ctx: Context, branch: Branch, key: str, *, is_version: bool) -> b
     if _is_settled(ctx, branch):
         return True
     return reach(_question(ctx, branch, DELETE_KEY, key, is_version)) is not Reach.NOTHING
+
+
+def permit_put(ctx: Context, branch: Branch, key: str, own: Mapping[str, str]) -> None:
+    """AccessDenied unless the caller may put this key, one of several, with these headers of its own."""
+    if _is_settled(ctx, branch):
+        return
+    put = replace(ctx, operation=PUT_KEY, request=file_request(ctx.request, key, own))
+    if reach(_question(put, branch, PUT_KEY, key)) is Reach.NOTHING:
+        raise denied(ctx.caller)
 
 
 async def permit_knowing(ctx: Context, bucket: str) -> None:

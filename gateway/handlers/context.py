@@ -15,6 +15,7 @@ from pfs import Branch, Content, Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,19 @@ class Received:
     checksums: dict[str, str]
 
 
+class Sink(Protocol[T_co]):
+    """What a body's content is passed to, by one thread at a time; it may block."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """The next piece; the view is the caller's, and not to be kept."""
+
+    def finish(self) -> T_co:
+        """All content has come and is as announced."""
+
+    def discard(self) -> None:
+        """Nothing will come of it; whatever fails leads here, `finish` too."""
+
+
 class Body(Protocol):
     """A request's body, not read yet."""
 
@@ -33,6 +47,9 @@ class Body(Protocol):
 
         Answers `Expect: 100-continue` first. Raises S3Error; then nothing stays behind.
         """
+
+    async def receive_into(self, payload: Payload, sink: Sink[T]) -> tuple[T, dict[str, str]]:
+        """Like `receive`, into a sink: what that makes of the content, and the verified checksums."""
 
 
 @dataclass(frozen=True, slots=True)

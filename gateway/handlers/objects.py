@@ -288,7 +288,7 @@ def _guard(check: Callable[[op.Conditions, str | None], None], conditions: op.Co
 
 
 async def _commit_one(ctx: Context, branch: Branch, change: Change, message: str) -> tuple[Commit, Entry]:
-    committed = await _commit(ctx, branch, [change], message)
+    committed = await commit(ctx, branch, [change], message)
     (result,) = committed.results
     if isinstance(result, Exception):
         raise result
@@ -296,7 +296,8 @@ async def _commit_one(ctx: Context, branch: Branch, change: Change, message: str
     return committed.commit, result
 
 
-async def _commit(ctx: Context, branch: Branch, changes: Sequence[Change], message: str) -> Committed:
+async def commit(ctx: Context, branch: Branch, changes: Sequence[Change], message: str) -> Committed:
+    """One commit by the caller, durable when this returns."""
     return await ctx.durable(ctx.store.commit(branch, changes, author=ctx.caller.display_name, message=message))
 
 
@@ -333,7 +334,7 @@ async def delete_objects(ctx: Context, request: op.DeleteObjectsInput) -> op.Del
     changes: list[Change | StoreError] = [await _deletion(ctx, branch, named) for named in request.objects]
     accepted = [change for change in changes if not isinstance(change, StoreError)]
     message = request.message or f"delete {len(accepted)} keys"
-    results = iter((await _commit(ctx, branch, accepted, message)).results if accepted else ())
+    results = iter((await commit(ctx, branch, accepted, message)).results if accepted else ())
     deleted: list[op.DeletedObject] = []
     errors: list[op.DeleteError] = []
     for named, change in zip(request.objects, changes, strict=True):

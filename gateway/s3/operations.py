@@ -409,6 +409,20 @@ class PutObjectOutput:
 
 
 @dataclass(frozen=True, slots=True)
+class PutObjectExtractInput:
+    """A PUT of an archive whose files are to be stored. `key` names the archive alone; `prefix` goes before the path of
+    each file, "" or ending in a slash. `headers` are those of files that bring none of their own."""
+
+    bucket: str
+    key: str
+    prefix: str
+    ignore_dirs: bool
+    headers: ObjectHeaders
+    payload: Payload
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PostObjectInput:
     """A form upload. `location`: the object's URL. `status`: 200, 201 or 204. `redirect`: where the
     browser is sent instead, an absolute URL."""

@@ -220,7 +220,7 @@ def _object_attributes(request: Request) -> frozenset[str]:
 def put_object(request: Request, body: bytes) -> op.PutObjectInput:
     refuse_unoffered(request)
     bucket, key = object_name(request)
-    _refuse_stray_part(request)
+    refuse_stray_part(request)
     return op.PutObjectInput(
         bucket=bucket,
         key=key,
@@ -231,7 +231,7 @@ def put_object(request: Request, body: bytes) -> op.PutObjectInput:
     )
 
 
-def _refuse_stray_part(request: Request) -> None:
+def refuse_stray_part(request: Request) -> None:
     """A part whose upload id was lost must not become the object."""
     part = request.param("partNumber")
     if part is not None:
@@ -241,7 +241,7 @@ def _refuse_stray_part(request: Request) -> None:
 def copy_object(request: Request, body: bytes) -> op.CopyObjectInput:
     refuse_unoffered(request)
     bucket, key = object_name(request)
-    _refuse_stray_part(request)
+    refuse_stray_part(request)
     return op.CopyObjectInput(
         bucket=bucket,
         key=key,

@@ -7,6 +7,7 @@ import re
 from gateway.s3 import operations as op
 from gateway.s3.errors import InvalidRequest, MalformedXML
 from gateway.s3.parse import bucket_name, etag_text, object_name
+from gateway.s3.parse_batch import refuse_batch
 from gateway.s3.parse_headers import (
     conditions,
     copy_source,
@@ -47,6 +48,7 @@ _COMPOSITE_ONLY = ("sha1", "sha256")
 
 def create_multipart_upload(request: Request, body: bytes) -> op.CreateMultipartUploadInput:
     refuse_unoffered(request)
+    refuse_batch(request)
     bucket, key = object_name(request)
     algorithm, kind = checksum_algorithm(request), checksum_type(request)
     _check_pairing(algorithm, kind)

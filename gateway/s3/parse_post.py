@@ -16,6 +16,7 @@ from gateway.s3.acl import HEADER as ACL_HEADER
 from gateway.s3.address import MAX_KEY_BYTES
 from gateway.s3.errors import KeyTooLongError, S3Error
 from gateway.s3.multipart_form import FormHead
+from gateway.s3.parse_batch import refuse_batch
 from gateway.s3.parse_headers import STANDARD_HEADERS
 from gateway.s3.post_policy import POLICY, Policy, missing_field, parse_policy
 from gateway.s3.request import Request
@@ -63,7 +64,9 @@ def read_form(head: FormHead) -> Form:
 
 def post_object(request: Request, form: Form) -> op.PostObjectInput:
     fields = form.fields
-    put = parse.put_object(_as_put(request, fields), b"")
+    as_put = _as_put(request, fields)
+    refuse_batch(as_put)
+    put = parse.put_object(as_put, b"")
     if "tagging" in fields:
         put = replace(put, headers=replace(put.headers, tags=parse_tagging(fields["tagging"].encode())))
     if form.policy is not None:

@@ -1,10 +1,11 @@
 """Request → operation: one table of all that S3 has, offered or not.
 
-A row is a method, a level (service, bucket, object), a sub-resource and, for PUT, whether the
-content comes from a copy source. A sub-resource is a query parameter that selects an operation
-by being there (`?acl`, `?uploadId=…`); every one that S3 knows is in the table, so that none
-can be mistaken for a plain GET or PUT. Other parameters (`x-id`, a signature's, any) select
-nothing. To offer an operation, turn its name in `_NOT_OFFERED` into an `Operation` in `_OFFERED`.
+A row is a method, a level (service, bucket, object), a sub-resource and, for PUT, whether its
+content comes from a copy source or from an archive. A sub-resource is a query parameter that
+selects an operation by being there (`?acl`, `?uploadId=…`); every one that S3 knows is in the
+table, so that none can be mistaken for a plain GET or PUT. Other parameters (`x-id`, a
+signature's, any) select nothing. To offer an operation, turn its name in `_NOT_OFFERED` into an
+`Operation` in `_OFFERED`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from gateway.s3 import (
     errors,
     parse,
     parse_access,
+    parse_batch,
     parse_multipart,
     parse_post,
     parse_tags,
@@ -32,6 +34,7 @@ from gateway.s3 import (
 )
 from gateway.s3.errors import MethodNotAllowed
 from gateway.s3.operations import AnyInput, AnyOutput
+from gateway.s3.parse_batch import AUTO_EXTRACT, is_batch
 from gateway.s3.parse_params import invalid_argument
 from gateway.s3.request import Request
 from gateway.s3.response import Response
@@ -58,7 +61,8 @@ class Body(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation that is offered. `name` is S3's own; handlers are bound by it.
+    """An operation that is offered. `name` is S3's own, by which handlers are bound; only PutObjectExtract is to S3 a
+    PutObject.
 
     `parse` is given the body that was read, b"" where none was; of a form a `parse_post.Form`.
     `is_public`: whoever asks is answered, signed or not.
@@ -72,6 +76,14 @@ class Operation:
     is_public: bool = False
 
 
+class Source(Enum):
+    """Where a PUT has its content from."""
+
+    BODY = "body"
+    COPY = "copy"
+    ARCHIVE = "archive"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """The key of the table. `resource` "" is the bucket or object itself."""
@@ -79,7 +91,7 @@ class Row:
     method: str
     level: Level
     resource: str = ""
-    is_copy: bool = False
+    source: Source = Source.BODY
 
 
 COPY_SOURCE = "x-amz-copy-source"
@@ -112,7 +124,10 @@ _OFFERED: dict[Row, Operation] = {
     Row("GET", _OBJECT): Operation("GetObject", parse.get_object, render.get_object),
     Row("HEAD", _OBJECT): Operation("HeadObject", parse.get_object, render.get_object),
     Row("PUT", _OBJECT): Operation("PutObject", parse.put_object, render.put_object, Body.STREAM),
-    Row("PUT", _OBJECT, is_copy=True): Operation("CopyObject", parse.copy_object, render.copy_object),
+    Row("PUT", _OBJECT, source=Source.COPY): Operation("CopyObject", parse.copy_object, render.copy_object),
+    Row("PUT", _OBJECT, source=Source.ARCHIVE): Operation(
+        "PutObjectExtract", parse_batch.put_object_extract, render.put_object, Body.STREAM
+    ),
     Row("DELETE", _OBJECT): Operation("DeleteObject", parse.delete_object, render.delete_object),
     Row("POST", _BUCKET, "delete"): Operation(
         "DeleteObjects", parse.delete_objects, render.delete_objects, Body.XML, parse.MAX_DELETE_BYTES
@@ -159,7 +174,7 @@ _OFFERED: dict[Row, Operation] = {
     Row("PUT", _OBJECT, "uploadId"): Operation(
         "UploadPart", parse_multipart.upload_part, render_multipart.upload_part, Body.STREAM
     ),
-    Row("PUT", _OBJECT, "uploadId", is_copy=True): Operation(
+    Row("PUT", _OBJECT, "uploadId", source=Source.COPY): Operation(
         "UploadPartCopy", parse_multipart.upload_part_copy, render_multipart.upload_part_copy
     ),
     Row("GET", _OBJECT, "uploadId"): Operation("ListParts", parse_multipart.list_parts, render_lists.list_parts),
@@ -271,11 +286,20 @@ def _row(request: Request) -> Row:
         level = Level.OBJECT
     # A preflight is for whatever will be asked next, sub-resource and all.
     resource = _sub_resource(request) if request.params and request.method != "OPTIONS" else ""
-    row = Row(request.method, level, resource)
-    if request.method == "PUT" and COPY_SOURCE in request.headers:
-        copy = Row(request.method, level, resource, is_copy=True)
-        return copy if copy in _OFFERED else row
-    return row
+    source = _source(request)
+    if source is not Source.BODY:
+        row = Row(request.method, level, resource, source)
+        if row in _OFFERED:
+            return row
+    return Row(request.method, level, resource)
+
+
+def _source(request: Request) -> Source:
+    if request.method != "PUT":
+        return Source.BODY
+    if COPY_SOURCE in request.headers:
+        return Source.COPY
+    return Source.ARCHIVE if AUTO_EXTRACT in request.headers and is_batch(request) else Source.BODY
 
 
 def _sub_resource(request: Request) -> str:

@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import aclosing
-from typing import ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 from aiohttp import ClientPayloadError, web
 from aiohttp.web_protocol import RequestPayloadError
 
-from gateway.handlers.context import Received
+from gateway.handlers.context import Received, Sink
 from gateway.s3.checksums import Verifier
 from gateway.s3.chunked import ChunkedDecoder
 from gateway.s3.errors import (
@@ -31,7 +31,7 @@ from gateway.s3.multipart_form import FileContent, FormHead
 from gateway.s3.operations import Payload
 from gateway.s3.sigv4 import ChunkSigner
 from gateway.server.wire import Exchange
-from pfs import Stage, Store
+from pfs import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,12 +62,21 @@ class RequestBody:
 
     async def receive(self, payload: Payload) -> Received:
         """See `gateway.handlers.context.Body`."""
+        content, checksums = await self._receive(payload, self._store.stage(), _SMALL)
+        return Received(content, checksums)
+
+    async def receive_into(self, payload: Payload, sink: Sink[T]) -> tuple[T, dict[str, str]]:
+        """See `gateway.handlers.context.Body`."""
+        return await self._receive(payload, sink, 0)
+
+    async def _receive(self, payload: Payload, sink: Sink[T], small: int) -> tuple[T, dict[str, str]]:
+        """A body of up to `small` bytes is dealt with by the event loop itself."""
         self._check_announced()
         if payload.chunked and payload.length is None:
             raise MissingContentLength("You must provide the x-amz-decoded-content-length HTTP header.")
-        intake = _Intake(_Decoder(payload, self.signer, self._file), self._store.stage())
+        intake = _Intake(_Decoder(payload, self.signer, self._file), sink)
         try:
-            return await self._take_in(intake)
+            return await self._take_in(intake, small)
         except BaseException:
             await self._in_thread(intake.discard)
             raise
@@ -111,14 +120,14 @@ class RequestBody:
             pass
         return True
 
-    async def _take_in(self, intake: _Intake) -> Received:
+    async def _take_in(self, intake: _Intake[T], small: int) -> tuple[T, dict[str, str]]:
         running: asyncio.Future[None] | None = None
         try:
             async for batch, is_last in self._batches():
                 if running is not None:
                     await running
                     running = None
-                if is_last and intake.size + _length(batch) <= _SMALL:
+                if is_last and intake.size + _length(batch) <= small:
                     intake.take(batch)
                     return intake.finish()
                 running = self._in_thread(intake.take, batch)
@@ -188,25 +197,25 @@ class _Decoder:
         return self._verifier.finish(self._chunked.trailers)
 
 
-class _Intake:
+class _Intake(Generic[T]):
     """A body on its way into the store. Used by one thread at a time."""
 
-    def __init__(self, decoder: _Decoder, stage: Stage) -> None:
+    def __init__(self, decoder: _Decoder, sink: Sink[T]) -> None:
         self._decoder = decoder
-        self._stage = stage
+        self._sink = sink
         self.size = 0
 
     def take(self, batch: Sequence[bytes]) -> None:
         self.size += _length(batch)
         for piece in self._decoder.decode(batch):
-            self._stage.write(piece)
+            self._sink.write(piece)
 
-    def finish(self) -> Received:
+    def finish(self) -> tuple[T, dict[str, str]]:
         checksums = self._decoder.finish()
-        return Received(self._stage.finish(), checksums)
+        return self._sink.finish(), checksums
 
     def discard(self) -> None:
-        self._stage.discard()
+        self._sink.discard()
 
 
 class _Whole:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import urllib3
+
 from gateway.client.connection import Refusal, Unreachable
 from gateway.sync.faults import Cancelled
 from gateway.sync.model import SyncError
@@ -85,6 +87,8 @@ class Control:
             except (Unreachable, Refusal) as exc:
                 if isinstance(exc, Refusal) and not _passes(exc):
                     raise
+                if _is_impostor(exc):
+                    raise SyncError(str(exc)) from exc
                 now = time.monotonic()
                 give_up_at = now + patience_s if give_up_at is None else give_up_at
                 pause = pause_s * random.uniform(0.5, 1.0)  # noqa: S311
@@ -92,6 +96,13 @@ class Control:
                     raise SyncError(str(exc)) from exc
             self.wait(pause)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _is_impostor(exc: Exception) -> bool:
+    """Whether whoever answered has no certificate of the endpoint: ssl and urllib3 each have an error for that, and
+    both are ValueErrors."""
+    cause = exc.__cause__
+    return isinstance(cause, urllib3.exceptions.SSLError) and any(isinstance(why, ValueError) for why in cause.args)
 
 
 def _passes(refusal: Refusal) -> bool:

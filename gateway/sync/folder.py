@@ -104,7 +104,7 @@ class FolderSource:
 
 
 class FolderDestination:
-    """Thread-safe. `leftovers` of killed runs go when it is listed."""
+    """Thread-safe. What killed runs left goes when it is listed."""
 
     batch_bytes = -1
 
@@ -117,7 +117,7 @@ class FolderDestination:
     def items(self, is_included: IsIncluded) -> Iterator[Item]:
         if not os.path.lexists(self.folder.path):
             return iter(())
-        scan = Scan(self.folder, False, self._tracker.failed, self._clear)
+        scan = Scan(self.folder, False, self._tracker.failed, _clear)
         found = (item for item in scan.items() if is_included(item.path))
         return self._memory.recalled(self.name, found, is_included)
 
@@ -251,21 +251,6 @@ class FolderDestination:
                 return
             self._changed(path)
 
-    def _clear(self, path: str) -> None:
-        """Removes what a killed run left, not what another is writing."""
-        with self._to_write(path) as (folder, name):
-            try:
-                descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-            except OSError:  # it has reached its place meanwhile, or is no file of ours
-                return
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(name, dir_fd=folder)
-            except OSError:  # somebody's who is at it
-                return
-            finally:
-                os.close(descriptor)
-
 
 class FileSink:
     """A file under its temporary name."""
@@ -350,6 +335,21 @@ def _new_file(folder: int) -> tuple[str, int]:
         if os.fstat(descriptor).st_nlink:
             return name, descriptor
         os.close(descriptor)  # it was cleared away before it was locked
+
+
+def _clear(folder: int, name: str) -> None:
+    """Removes what a killed run left, not what another is writing."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:  # it has reached its place meanwhile, or is no file of ours
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(name, dir_fd=folder)
+    except OSError:  # somebody is at it
+        return
+    finally:
+        os.close(descriptor)
 
 
 def _checked(path: str) -> list[str]:

@@ -12,7 +12,8 @@ from gateway.sync.manifest import Item
 from gateway.sync.progress import Meter
 
 End = Callable[[SyncFault | None, str], None]
-"""Is told once how it ended: what was wrong, or the ETag of what is at its place now."""
+"""Is told how it ended: what was wrong, or the ETag of what is at its place now. After Halted it is not closed yet,
+for other threads may be at it."""
 
 
 class Large:
@@ -42,7 +43,7 @@ class Large:
             self._finish()
 
     def leave(self) -> None:
-        """The run ends before it does."""
+        """The run ends before it does. Not to be called while a piece is on its way."""
         self._content.close()
         self._sink.leave()
 
@@ -60,7 +61,6 @@ class Large:
         except FileFault as fault:
             self._fault = fault
         except Halted as fault:
-            self.leave()
             self._end(fault, "")
             raise
         self._content.close()

@@ -50,13 +50,13 @@ class _Level:
 
 @dataclass
 class Scan:
-    """The files below a folder, by path. What cannot be looked at goes to `fail`; what lies there and was left by
-    a killed run to `leftover`."""
+    """The files below a folder, by path. What cannot be looked at goes to `fail`; what another run is writing, or a
+    killed one left, to `unfinished`, by the open folder that it is in and its name."""
 
     folder: Folder
     follow: bool
     fail: Fail
-    leftover: Callable[[str], None] = field(default=lambda path: None)
+    unfinished: Callable[[int, str], None] = field(default=lambda folder, name: None)
 
     def items(self) -> Iterator[Item]:
         """Raises SyncError where the folder itself cannot be read."""
@@ -107,7 +107,7 @@ class Scan:
                     shown = os.fsencode(path).decode("utf-8", "backslashreplace")
                     self.fail(shown, FileFailed("its name is not UTF-8"))
                 elif is_temporary(name):
-                    self.leftover(path)
+                    self.unfinished(descriptor, name)
                 else:
                     try:
                         is_folder, item = self._look(entry, path)

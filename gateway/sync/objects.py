@@ -294,6 +294,11 @@ def is_unauthenticated(refusal: Refusal) -> bool:
     return refusal.code in _UNAUTHENTICATED
 
 
+def fault_of_destination(refusal: Refusal) -> SyncFault:
+    """Of a refusal that concerns no single object."""
+    return Halted(str(refusal)) if refusal.code in _FULL else Refused(str(refusal))
+
+
 def fault_of_reading(refusal: Refusal) -> SyncFault | SyncError:
     if is_unauthenticated(refusal) or refusal.code == "NoSuchBucket":
         return SyncError(str(refusal))

@@ -31,7 +31,7 @@ from gateway.sync.local import TEMPORARY_PREFIX
 from gateway.sync.manifest import Item
 from gateway.sync.memory import Memory
 from gateway.sync.model import Bucket, SyncError
-from gateway.sync.objects import Objects, is_unauthenticated
+from gateway.sync.objects import Objects, fault_of_destination, is_unauthenticated
 from gateway.sync.plan import paired
 from gateway.sync.progress import Meter
 from gateway.sync.remote import BucketDestination, BucketSource, proof_of
@@ -180,13 +180,14 @@ class TransactionDestination(BucketDestination):
         return any(item.size == _GONE for item in self._touched.values())
 
     def look(self) -> None:
-        """Finds the branch's head, and the transaction to go on with. Raises Refused, SyncError."""
+        """Finds the branch's head, and the transaction to go on with. Raises Refused, Halted, SyncError."""
+        self._seen = set()
         try:
             place = self._gateway.place()
             branch = self._ask(lambda: self._gateway.client.get_branch(place.repo, place.branch), FIRST_PATIENCE_S)
         except Refusal as exc:
             if exc.code not in _MISSING:
-                raise Refused(str(exc)) from exc
+                raise fault_of_destination(exc) from exc
             self.place, self._head = None, ""
             return
         if branch.protected:
@@ -203,7 +204,7 @@ class TransactionDestination(BucketDestination):
             found = self._ask(lambda: self._gateway.client.get_transaction(*known))
         except Refusal as exc:
             if exc.status != 404:
-                raise Refused(str(exc)) from exc
+                raise fault_of_destination(exc) from exc
             found = None
         if found is None or found.state != "open" or (found.repo, found.branch) != (place.repo, place.branch):
             self.memory.forget_transaction(self.pair)
@@ -226,14 +227,16 @@ class TransactionDestination(BucketDestination):
             after = page.next
 
     def items(self, is_included: IsIncluded) -> Iterator[Item]:
-        self._seen, self._is_included = set(), is_included
-        if self.place is None:
-            return
+        self._is_included = is_included
+        return self._laid_over() if self.place is not None else iter(())
+
+    def _laid_over(self) -> Iterator[Item]:
+        assert self.place is not None
         written = [self._touched[path] for path in sorted(self._touched)]
         for present, touched in paired(self._gateway.tree(self.place, self._head), written):
             item = touched or present
             assert item is not None
-            if item.size != _GONE and is_included(item.path):
+            if item.size != _GONE and self._is_included(item.path):
                 yield item
 
     def watched(self, items: Iterator[Item]) -> Iterator[Item]:
@@ -249,7 +252,7 @@ class TransactionDestination(BucketDestination):
 
     def open(self, message: str) -> bool:
         """Makes the bucket and the transaction, where there are none. Whether the branch is still as it was listed;
-        if not all is to be listed again. Raises Refused, SyncError."""
+        if not all is to be listed again. Raises Refused, Halted, SyncError."""
         if self._transaction is not None:
             return True
         try:
@@ -262,7 +265,7 @@ class TransactionDestination(BucketDestination):
                 )
             )
         except Refusal as exc:
-            raise Refused(str(exc)) from exc
+            raise fault_of_destination(exc) from exc
         if self._is_exclusive:
             self.memory.keep_transaction(self.pair, begun.repo, begun.id)
         self._use(begun)
@@ -283,7 +286,7 @@ class TransactionDestination(BucketDestination):
                 self.abandon()
                 raise Conflict(str(exc)) from exc
             if exc.code != "TransactionEnded" or exc.details.get("state") != "committed":
-                raise Refused(str(exc)) from exc
+                raise fault_of_destination(exc) from exc
             commit_id = exc.details.get("commit_id")  # by a request whose answer was lost
         self._forget()
         return commit_id
@@ -302,7 +305,7 @@ class TransactionDestination(BucketDestination):
             self._ask(lambda: self._gateway.client.abandon_transaction(transaction.repo, transaction.id))
         except Refusal as exc:
             if exc.code not in ("NoSuchTransaction", "TransactionEnded"):
-                raise Refused(str(exc)) from exc
+                raise fault_of_destination(exc) from exc
         self._forget()
 
     @property

@@ -14,12 +14,12 @@ from threading import Lock
 from gateway.client.connection import Connection, Refusal
 from gateway.sync.ends import PIECE_BYTES, Attributes, Proof, Small, piece_size
 from gateway.sync.etags import OURS, etag_of, form_of, part_count
-from gateway.sync.faults import FileFailed, FileFault, Refused
+from gateway.sync.faults import FileFailed, FileFault
 from gateway.sync.filters import IsIncluded
 from gateway.sync.manifest import Item
 from gateway.sync.memory import KeptUpload, Memory
 from gateway.sync.model import Bucket, SyncError
-from gateway.sync.objects import MOST_DELETIONS, Objects, Part
+from gateway.sync.objects import MOST_DELETIONS, Objects, Part, fault_of_destination
 from gateway.sync.progress import Meter
 from gateway.sync.times import mtime_of
 
@@ -36,17 +36,8 @@ _METADATA = "x-amz-meta-"
 
 def connect(side: Bucket, jobs: int) -> Connection:
     """Raises SyncError."""
-    reach = side.reach
     try:
-        return Connection(
-            reach.endpoint,
-            reach.credentials,
-            region=reach.region,
-            ca_bundle=reach.ca_bundle,
-            certificate=reach.certificate,
-            connections=jobs + _SPARE_CONNECTIONS,
-            address=side.address,
-        )
+        return side.reach.connect(connections=jobs + _SPARE_CONNECTIONS, address=side.address)
     except ValueError as exc:
         raise SyncError(str(exc)) from exc
 
@@ -158,7 +149,7 @@ class BucketDestination:
             try:
                 self.objects.create()
             except Refusal as exc:
-                raise Refused(str(exc)) from exc
+                raise fault_of_destination(exc) from exc
 
     def proof(self, item: Item) -> Proof | None:
         """How a file can be told to have this content. Raises FileFault."""

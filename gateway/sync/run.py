@@ -61,6 +61,8 @@ def synchronise(
             return _Sync(source_end, destination_end, options, memory, control, tracker).run()
         except Refused as exc:
             return Outcome(state=State.REFUSED, reason=str(exc), failures=tracker.failures)
+        except Halted as exc:
+            return Outcome(state=State.FAILED, reason=str(exc), failures=tracker.failures)
         except Cancelled:
             return Outcome(state=State.CANCELLED, failures=tracker.failures, bytes_sent=tracker.bytes_sent)
 
@@ -230,7 +232,8 @@ class _Sync:
         source = self.source
         if not isinstance(source, PinnedSource) or source.is_snapshot or source.place != destination.place:
             return
-        if _overlap(source.side, destination.side):
+        is_near = _account(source.side)[0] == _account(destination.side)[0]
+        if is_near and _overlap(source.side, destination.side):
             raise SyncError("source and destination are the same, or one lies inside the other")
 
     # ---------------------------------------------------------------- beginning and ending

@@ -227,16 +227,16 @@ class Transfers:
             raise
 
         def end(fault: SyncFault | None, etag: str) -> None:
+            if fault is not None and not isinstance(fault, FileFault):
+                self._tracker.failed(item.path, fault)
+                return
             with self._lock:
                 self._under_way.discard(large)
             if fault is None:
                 self.sent(item, etag, content.opened_ns)
-                return
-            meter.take_back()
-            if isinstance(fault, FileFault):
-                self._fault(item, attempt, fault)
             else:
-                self._tracker.failed(item.path, fault)
+                meter.take_back()
+                self._fault(item, attempt, fault)
 
         large = Large(item, content, sink, reads, writes, end)
         with self._lock:

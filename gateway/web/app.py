@@ -11,7 +11,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from gateway.web import job_api, jobs, login, repos
+from gateway.web import apply, branches, commits, compare, history, job_api, jobs, login, merges, repos
 from gateway.web.filters import FILTERS
 from gateway.web.guard import guard, log_requests, protect
 from gateway.web.site import SITE, VISITOR, Site
@@ -42,7 +42,7 @@ def make_app(site: Site) -> web.Application:
     app.router.add_get("/", _home)
     app[job_api.LEAVING] = asyncio.Event()
     app.on_shutdown.append(_end_streams)
-    for module in (login, repos, jobs, job_api):
+    for module in (login, repos, history, commits, apply, compare, merges, branches, jobs, job_api):
         app.router.add_routes(module.routes)
     return app
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from selenium import webdriver
-from selenium.common.exceptions import TimeoutException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -48,8 +48,8 @@ class Browser:
         self.driver.quit()
 
     def forget(self) -> None:
-        """Logged out, and at no page."""
-        self.driver.get(f"{self.base}/static/icon.svg")
+        """Logged out, at the log-in."""
+        self.visit("/login")  # a page, with its own icon: at what is none the browser asks for favicon.ico, in vain
         self.driver.delete_all_cookies()
         self.console()
 
@@ -99,7 +99,9 @@ class Browser:
     def until(self, holds: Callable[[], T | None], what: str) -> T:
         """What `holds()` returns, once that is true; fails naming `what`."""
         try:
-            found = WebDriverWait(self.driver, _WAIT_S, 0.05).until(lambda _: holds())
+            # What is asked while the page changes may be about an element of the one before.
+            wait = WebDriverWait(self.driver, _WAIT_S, 0.05, ignored_exceptions=[StaleElementReferenceException])
+            found = wait.until(lambda _: holds())
         except TimeoutException as exc:
             raise AssertionError(f"waited in vain for {what}; the page is\n{self.text_now}") from exc
         assert found is not None

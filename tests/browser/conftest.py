@@ -16,6 +16,7 @@ from gateway.client import Client, Credentials, Reach
 from tests.integration.server import Server, free_port, running
 
 from .browser import Browser, programs
+from .visitor import Visitor
 
 REQUIRED = "CARET_REQUIRE_BROWSER"
 
@@ -50,6 +51,13 @@ def people(console: Server) -> Iterator[Directory]:
     """Its directory, beside the running gateway."""
     with contextlib.closing(open_directory(console.data, None, open_vault(console.data))) as directory:
         yield directory
+
+
+@pytest.fixture(scope="session")
+def visitor(console: Server) -> Iterator[Visitor]:
+    """Root, logged in without a browser."""
+    with contextlib.closing(Visitor(console)) as visitor:
+        yield visitor
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,8 @@ def test_a_job_is_started_and_watched_until_its_bar_is_full(root: Browser, uploa
     link = root.find(".notice a")
     assert (link.get_attribute("href") or "").endswith(f"/repos/album/commits/{commit.id}")
     assert len(list(caret.tree("album"))) == 12
+    link.click()
+    root.shows(commit.message)
 
 
 def test_a_job_is_cancelled_and_its_bucket_stays_as_it_is(root: Browser, uploads: Path, caret: Client) -> None:

@@ -11,7 +11,9 @@ from tests.clients.install import Pip
 from tests.integration.server import Server
 
 CLIENT = Client(
-    "minio-py", "put, get, fput, fget, compose, tags, links, versions, remove_objects", Pip("minio", "7.2.20")
+    "minio-py",
+    "put, get, fput, fget, compose, tags, links, upload_snowball_objects, versions, remove_objects",
+    Pip("minio", "7.2.20"),
 )
 
 pytestmark = pytest.mark.quick

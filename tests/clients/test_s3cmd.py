@@ -9,15 +9,11 @@ from typing import Any
 import pytest
 
 from gateway.sts.operations import Issued
-from tests.clients.client import Client, Command, environment
-from tests.clients.install import Pip
+from tests.clients.client import Command
+from tests.clients.s3cmd import S3CMD, s3cmd_for
 from tests.integration.server import Server
 
-CLIENT = Client(
-    "s3cmd",
-    "put, get, cp, mv, info, del; sync with its MD5 check; multipart, resumed with --upload-id",
-    Pip("s3cmd", "2.4.0"),
-)
+CLIENT = S3CMD
 MIB = 1024 * 1024
 LARGE = os.urandom(12 * MIB + 5)
 
@@ -26,24 +22,7 @@ pytestmark = pytest.mark.quick
 
 @pytest.fixture
 def s3cmd(client: Path, server: Server, tmp_path: Path) -> Command:
-    return s3cmd_for(client, server, tmp_path, access_key=server.access_key, secret_key=server.secret_key)
-
-
-def s3cmd_for(client: Path, server: Server, home: Path, **credentials: str) -> Command:
-    address = server.url.partition("://")[2]
-    settings = {
-        **credentials,
-        "bucket_location": server.region,
-        "host_base": address,
-        "host_bucket": address,  # no %(bucket)s in it: path style
-        "use_https": bool(server.certificate),
-        "ca_certs_file": server.certificate.path if server.certificate else "",
-        "multipart_chunk_size_mb": 5,
-        "progress_meter": False,
-    }
-    config = home / "s3cfg"
-    config.write_text("[default]\n" + "".join(f"{name} = {value}\n" for name, value in settings.items()))
-    return Command([client / "bin" / "s3cmd", "--config", config], environment(server, home))
+    return s3cmd_for(client, server, tmp_path)
 
 
 def test_put_get_and_what_it_tells(s3cmd: Command, s3: Any, bucket: str, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,28 +17,13 @@ from gateway.access.directory import Directory, open_directory
 from gateway.access.model import ProjectPolicy
 from gateway.access.principals import DEFAULT_PROJECT
 from gateway.access.vault import open_vault
+from tests.archives import tar_of
 from tests.integration.server import Server, until
 
+from .disks import fill
+
 BUCKET = "full"
-SIZE_MIB = 48
 INLINE, FILE = 16_384, 1_000_000
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, SIZE_MIB large."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small tmpfs needs root")
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"a small tmpfs cannot be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture
@@ -53,17 +37,6 @@ def server(disk: Path, tmp_path: Path) -> Iterator[Server]:
     finally:
         if server.is_running:
             server.kill()
-
-
-def fill(disk: Path) -> Path:
-    """A file that takes all the room there is."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(65_536))
-        except OSError:
-            return ballast
 
 
 def refusal(client: Any, key: str, size: int) -> ClientError | None:
@@ -101,6 +74,22 @@ def test_puts_are_refused_and_nothing_is_lost(server: Server, disk: Path, size: 
     assert server.stop() == 0
     checked = server.fsck()
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_batch_that_has_no_room_is_refused_whole(server: Server, disk: Path) -> None:
+    client = server.client()
+    client.create_bucket(Bucket=BUCKET)
+    archive = tar_of({"small": b"v", "large": os.urandom(FILE), "last": b"v"})
+    which: Any = {"Bucket": BUCKET, "Key": "batch.tar", "Body": archive, "Metadata": {"snowball-auto-extract": "true"}}
+    ballast = fill(disk)
+    with pytest.raises(ClientError) as caught:
+        client.put_object(**which)
+    assert caught.value.response["Error"]["Code"] == "InsufficientStorage"
+    assert not server.files("tmp")
+    assert client.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    ballast.unlink()
+    client.put_object(**which)
+    assert client.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 3
 
 
 def test_what_is_read_is_recorded_or_refused(server: Server, disk: Path) -> None:

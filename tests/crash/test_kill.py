@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gateway.client.connection import Unreachable
+from tests.archives import tar_of
 from tests.integration.server import Server, until
 
 BUCKET = "crashed"
@@ -154,6 +157,39 @@ def test_a_transaction_outlives_a_kill_and_is_one_commit_or_none(server: Server)
         listed = client.list_objects_v2(Bucket=BUCKET, Prefix=begun.id)["Contents"]
         assert sorted(entry["Key"] for entry in listed) == sorted(wrote)
         assert len({client.head_object(Bucket=BUCKET, Key=key)["VersionId"] for key in wrote}) == 1
+    assert server.stop() == 0
+    checked = server.fsck()
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_batch_outlives_a_kill_whole_or_leaves_nothing(server: Server) -> None:
+    client = server.client()
+    client.create_bucket(Bucket=BUCKET)
+    acknowledged: set[str] = set()
+
+    def put_batches(writer: int) -> None:
+        for number in itertools.count():
+            files = {f"{writer}/{number}/{index}": os.urandom(SIZES[index % len(SIZES)]) for index in range(20)}
+            metadata = {"snowball-auto-extract": "true"}
+            try:
+                done = client.put_object(Bucket=BUCKET, Key="batch.tar", Body=tar_of(files), Metadata=metadata)
+            except (BotoCoreError, ClientError):
+                return
+            acknowledged.add(done["VersionId"])
+
+    writers = [threading.Thread(target=put_batches, args=(writer,), daemon=True) for writer in range(WRITERS)]
+    for thread in writers:
+        thread.start()
+    until(lambda: len(acknowledged) > 10, 30, "batches to be under way")
+    server.kill()
+    for thread in writers:
+        thread.join(30)
+    server.start()
+    pages = server.client().get_paginator("list_object_versions").paginate(Bucket=BUCKET)
+    found = Counter(version["VersionId"] for page in pages for version in page["Versions"])
+    assert set(found.values()) == {20}
+    assert acknowledged <= found.keys()
+    until(lambda: not server.files("tmp"), 10, "what the dead workers staged to be removed")
     assert server.stop() == 0
     checked = server.fsck()
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -28,6 +28,7 @@ from gateway.access.directory import Directory
 from gateway.access.model import ProjectPolicy
 from gateway.access.rights import Right, Rights
 from gateway.s3.route import _OFFERED, ABSENT, OPERATIONS, Level, Row
+from tests.archives import tar_of
 from tests.forms import CONTENT_TYPE, form_body, policy_text
 
 from .raw import Raw, Reply
@@ -312,6 +313,7 @@ _SPECIAL: Mapping[str, Callable[[World, Column], Reply]] = {
     "PutBucketPolicy": _put_policy,
     "DeleteBucketCors": _delete_cors,
     "PutObject": _new_key("PUT", body=b"v", x_amz_tagging="a=b"),
+    "PutObjectExtract": _new_key("PUT", body=tar_of({"f": b"v"}), x_amz_meta_snowball_auto_extract="true"),
     "DeleteObject": _new_key("DELETE"),
     "DeleteObjects": _delete_objects,
     "CopyObject": _new_key("PUT", x_amz_copy_source=_SOURCE),

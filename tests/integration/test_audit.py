@@ -24,6 +24,7 @@ from gateway.access.model import NewSession, ProjectPolicy
 from gateway.access.rights import Right
 from gateway.access.vault import open_vault
 from gateway.client.connection import Connection, Credentials, Refusal
+from tests.archives import tar_of
 
 from .enrolled import enrol
 from .people import Person
@@ -63,6 +64,8 @@ def test_everything_is_recorded_where_the_project_asks_for_it(gateway: Server, d
     s3.head_object(Bucket=name, Key="k/ø")
     listed = s3.list_objects_v2(Bucket=name)
     s3.copy_object(Bucket=name, Key="copy", CopySource={"Bucket": name, "Key": "k/ø"})
+    archive = tar_of({"one": b"1", "two": b"2"})
+    s3.put_object(Bucket=name, Key="batch.tar", Body=archive, Metadata={"snowball-auto-extract": "true"})
     with pytest.raises(ClientError):
         s3.get_object(Bucket=name, Key="absent")
 
@@ -75,6 +78,7 @@ def test_everything_is_recorded_where_the_project_asks_for_it(gateway: Server, d
         ("HeadObject", "allowed"),
         ("ListObjectsV2", "allowed"),
         ("CopyObject", "allowed"),
+        ("PutObjectExtract", "allowed"),
         ("GetObject", "failed"),
     ]
     assert [record["bytes"] for record in found[2:5]] == [10, 3, 0]
@@ -82,7 +86,8 @@ def test_everything_is_recorded_where_the_project_asks_for_it(gateway: Server, d
     assert found[2]["key"] == "k/ø"
     assert found[5]["bytes"] == int(listed["ResponseMetadata"]["HTTPHeaders"]["content-length"])
     assert found[6]["source"].startswith(name)
-    assert found[7]["code"] == "NoSuchKey"
+    assert (found[7]["key"], bool(found[7]["version_id"])) == ("batch.tar", True)
+    assert found[8]["code"] == "NoSuchKey"
     for record in found:
         assert record["session"] == record["access_key"] == made.session.access_key
         assert (record["bucket"], record["address"]) == (name, "127.0.0.1")

@@ -23,7 +23,7 @@ from gateway.access.directory import Directory, open_directory
 from gateway.access.model import NewSession
 from gateway.access.rights import Right
 from gateway.access.vault import open_vault
-from tests.clients.install import Pip, Unavailable, install
+from tests.clients.s3cmd import S3CMD
 
 from .enrolled import PASSWORD, Enrolled, client_of, enrol
 from .server import Server, clean_environment, free_port, wait_for_news
@@ -131,12 +131,7 @@ def directory(gateway: Server) -> Iterator[Directory]:
 @pytest.fixture(scope="module")
 def s3cmd() -> Path:
     """The real one, unpatched."""
-    recipe = Pip("s3cmd", "2.4.0")
-    try:
-        return install(recipe) / "bin" / "s3cmd"
-    except Unavailable as exc:
-        end = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        end(f"s3cmd {recipe.version} cannot be installed: {exc}")
+    return S3CMD.installed() / "bin" / "s3cmd"
 
 
 @pytest.fixture

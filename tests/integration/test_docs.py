@@ -105,12 +105,14 @@ def test_every_commands_example_runs(
     if words == "import":
         bundle(tmp_path)
     (tmp_path / "album.py").write_text("import os; assert os.environ['CARET_BUCKET']")
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / "tom.jpg").write_bytes(b"a cat")
     (tmp_path / "data").symlink_to(gateway.data)
     script = f'caret() {{ "{sys.executable}" -m gateway "$@"; }}; python3() {{ "{sys.executable}" "$@"; }}; {example}'
     done = subprocess.run(
         ["sh", "-c", script.replace("-- python3", f"-- {sys.executable}")],
         cwd=tmp_path,
-        env=Caret(gateway).environment(),
+        env=Caret(gateway, {"XDG_CACHE_HOME": str(tmp_path)}).environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

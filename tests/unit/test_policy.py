@@ -27,14 +27,14 @@ from gateway.s3.route import OPERATIONS
 
 OWNER, OTHER = Principal("owner", "Owner", "default"), Principal("other", "Other", "default")
 READS = {"HeadBucket", "ListObjects", "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads"}
-WRITES = {"PutObject", "PostObject", "CopyObject", "DeleteObject", "DeleteObjects"}
+WRITES = {"PutObject", "PutObjectExtract", "PostObject", "CopyObject", "DeleteObject", "DeleteObjects"}
 PARTS = {"UploadPart", "UploadPartCopy", "CompleteMultipartUpload"}
 UPLOADS = {"CreateMultipartUpload", *PARTS}
 SHOWN = {"HeadBucket", "GetBucketLocation", "GetBucketVersioning"}
 LISTINGS = {"ListObjects", "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads"}
 EXPORTS = SHOWN | (LISTINGS - {"ListMultipartUploads"})
 EXPORTS |= {"GetObject", "HeadObject", "GetObjectAttributes", "GetObjectTagging"}
-IMPORTS = SHOWN | LISTINGS | {"PutObject", "PostObject", "CopyObject", "CreateMultipartUpload"}
+IMPORTS = SHOWN | LISTINGS | {"PutObject", "PutObjectExtract", "PostObject", "CopyObject", "CreateMultipartUpload"}
 IMPORTS_OWN = {"HeadObject", "GetObjectAttributes", "AbortMultipartUpload", "ListParts", *PARTS}
 OF_BUCKETS = sorted(set(OPERATIONS) - {"ListBuckets", "CreateBucket", "PreflightRequest"})
 
@@ -119,7 +119,12 @@ def test_a_denial_binds_all_but_the_owners_hold_on_the_policy() -> None:
 
 def test_what_a_policy_allows_needs_no_acl() -> None:
     assert allowed(OTHER, document=policy("Allow", "s3:GetObject")) == {"GetObject", "HeadObject"}
-    assert allowed(ANONYMOUS, document=policy("Allow", "s3:PutObject")) == {"PutObject", "PostObject", "CopyObject"}
+    assert allowed(ANONYMOUS, document=policy("Allow", "s3:PutObject")) == {
+        "PutObject",
+        "PutObjectExtract",
+        "PostObject",
+        "CopyObject",
+    }
     everything = allowed(OTHER, document=policy("Allow", "s3:*"))
     assert not everything & {"GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"}
 

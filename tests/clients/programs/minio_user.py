@@ -11,7 +11,7 @@ from pathlib import Path
 
 import urllib3
 from minio import Minio
-from minio.commonconfig import ComposeSource, CopySource, Tags
+from minio.commonconfig import ComposeSource, CopySource, SnowballObject, Tags
 from minio.deleteobjects import DeleteObject
 
 from tests.clients.programs.given import (
@@ -101,7 +101,22 @@ def lists_and_deletes(minio: Minio) -> None:
     assert not list(minio.list_objects(bucket_name=BUCKET, recursive=True))
 
 
+def snowball(minio: Minio) -> None:
+    """Many objects by one archive: one commit."""
+    for compression in (False, True):
+        batch = [
+            SnowballObject(object_name=f"many/{number}", data=io.BytesIO(SMALL[number:]), length=len(SMALL) - number)
+            for number in range(20)
+        ]
+        answer = minio.upload_snowball_objects(bucket_name=BUCKET, object_list=batch, compression=compression)
+        many = list(minio.list_objects(bucket_name=BUCKET, prefix="many/", include_version=True))
+        latest = [found for found in many if found.is_latest == "true"]
+        assert {found.version_id for found in latest} == {answer.version_id}, many
+        assert len(latest) == 20
+        assert content(minio, "many/7") == SMALL[7:]
+
+
 if __name__ == "__main__":
     usual = client()
-    for use in (objects, parts, copies, tags, links, lists_and_deletes):
+    for use in (objects, parts, copies, tags, links, lists_and_deletes, snowball):
         use(usual)

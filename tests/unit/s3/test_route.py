@@ -71,6 +71,7 @@ OFFERED = {
     "PutBucketVersioning",
     "PutObject",
     "PutObjectAcl",
+    "PutObjectExtract",
     "PutObjectTagging",
     "UploadPart",
     "UploadPartCopy",
@@ -126,6 +127,18 @@ def test_a_copy_source_makes_a_put_a_copy(source: str) -> None:
     assert routed("PUT", "/b/k", {"x-amz-copy-source": source}) == "CopyObject"
     assert routed("PUT", "/b/k?acl", {"x-amz-copy-source": source}) == "PutObjectAcl"
     assert routed("GET", "/b/k", {"x-amz-copy-source": source}) == "GetObject"
+
+
+@pytest.mark.parametrize(
+    ("value", "name"), [("true", "PutObjectExtract"), ("TRUE", "PutObjectExtract"), ("no", "PutObject")]
+)
+def test_an_archive_to_be_extracted_makes_a_put_a_batch(value: str, name: str) -> None:
+    headers = {"x-amz-meta-snowball-auto-extract": value}
+    assert routed("PUT", "/b/k", headers) == name
+    assert routed("PUT", "/b/k?uploadId=u&partNumber=1", headers) == "UploadPart"
+    assert routed("PUT", "/b/k?tagging", headers) == "PutObjectTagging"
+    assert routed("PUT", "/b", headers) == "CreateBucket"
+    assert routed("PUT", "/b/k", {**headers, **COPY}) == "CopyObject"
 
 
 @pytest.mark.parametrize(
@@ -186,6 +199,7 @@ def test_no_sub_resource_that_is_not_offered_ever_succeeds(method: str, level: s
 def test_bodies() -> None:
     assert {name for name, operation in OPERATIONS.items() if operation.body is Body.STREAM} == {
         "PutObject",
+        "PutObjectExtract",
         "UploadPart",
     }
     assert {name for name, operation in OPERATIONS.items() if operation.body is Body.FORM} == {"PostObject"}
