@@ -37,7 +37,7 @@ def state(browser: Browser) -> str:
 
 def test_a_job_is_started_and_watched_until_its_bar_is_full(root: Browser, uploads: Path, caret: Client) -> None:
     folder(uploads, "album", 12)
-    started(root, "album", "album", "0.1")
+    started(root, "album", "album", "0.3")
     assert root.heading == "album → album"
     root.until(lambda: 0 < percent(root) < 100, "a bar on its way")
     root.shows("left")  # the time that is

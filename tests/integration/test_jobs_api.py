@@ -579,7 +579,7 @@ def test_root_logged_in_may_with_the_token_of_his_pages(strict: Server, name: st
     page = api.ask("GET", "/jobs", Accept="text/html").body.decode()
     csrf = page.partition('name="csrf" content="')[2].partition('"')[0]
     assert api.ask("GET", f"/sync?source=none&dest={name}", X_CSRF_Token=csrf).status == 200
-    form = f"source=none&dest={name}-2&csrf={csrf}".encode()
+    form = f"source=none&dest={name}-2&deletes=on&csrf={csrf}".encode()
     kind = {"Content_Type": "application/x-www-form-urlencoded"}
     assert api.ask("POST", "/jobs", form, **kind).status == 303
     assert api.ask("POST", "/jobs", form.replace(csrf.encode(), b"wrong"), **kind).status == 403

@@ -128,11 +128,12 @@ def test_whoever_lost_his_lease_stops_and_writes_nothing(jobs: Jobs, monkeypatch
         number = asked(jobs, worker)
         until(lambda: jobs.find(number).started_us)
         monkeypatch.setattr(jobs, "renew", lambda holder: {})  # as after it stood still
+        monkeypatch.setattr(jobs, "claim", lambda holder, others: None)
         assert stopped.wait(10)
-        monkeypatch.undo()
-        jobs.put_back(worker.holder)
-        with working(jobs, lambda job, run: Ending(state=JobState.ERROR, reason="the other's")):
-            until(lambda: jobs.find(number).reason)
+    monkeypatch.undo()
+    assert jobs.find(number).state is JobState.RUNNING
+    with working(jobs, lambda job, run: Ending(state=JobState.ERROR, reason="the other's")):
+        until(lambda: jobs.find(number).reason)
 
 
 def test_an_end_that_cannot_be_written_is_written_when_it_can(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
