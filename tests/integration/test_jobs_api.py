@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +26,7 @@ from gateway.access.vault import open_vault
 from gateway.client import Client, Credentials, Reach, Refusal
 
 from .jobs import Document, JobApi
-from .server import Server, free_port, running, until
+from .server import REPOSITORY, Server, clean_environment, free_port, running, until
 
 TOKEN = "a-token-of-visible-characters"
 JSON = {"Content_Type": "application/json"}
@@ -652,3 +655,22 @@ def test_without_a_folder_of_uploads_jobs_are_refused(serve: Any) -> None:
     answer = api.get("/sync", source="a")
     assert (answer.status, answer.code) == (503, "NoUploads")
     assert "uploads" in answer.json["error"]["message"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_examples_of_the_documentation(serve: Any, tmp_path: Path) -> None:
+    folder(tmp_path / "uploads", "photos")
+    server = serve(workers=1, console_port=free_port(), options=("--uploads", str(tmp_path / "uploads")))
+    page = (REPOSITORY / "docs/jobs.md").read_text(encoding="utf-8")
+    script = page.partition("<!-- examples -->")[2].partition("<!-- /examples -->")[0]
+    environment = clean_environment(CONSOLE=server.console_url)
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert '"status":"cancelled"' in run.stdout
+    last = json.loads(run.stdout.rpartition("event: end\ndata: ")[2])
+    assert (last["id"], last["status"], last["progress"]) == (2, "success", "100%")
+    first = json.loads(run.stdout.partition("}")[0] + "}")
+    shown = page.partition('    {"id": 1,')[2].partition("}")[0]
+    assert re.findall(r'"(\w+)": ', '"id": ' + shown) == list(first)
