@@ -17,7 +17,8 @@ from gateway.config import Config
 from gateway.s3.bucket import parse_bucket
 from gateway.sync.control import Control
 from gateway.sync.faults import Cancelled, SyncFault
-from gateway.sync.jobs import Ending, Job, Jobs, JobState
+from gateway.sync.job import Ending, Job, JobState
+from gateway.sync.jobs import Jobs
 from gateway.sync.memory import Memory
 from gateway.sync.model import Bucket, Folder, Options, Outcome, Progress, State, SyncError
 from gateway.sync.objects import MOST_DELETIONS, Objects
@@ -50,7 +51,7 @@ class Carrier:
             else:
                 _await_gateway(bucket, run)
             if job.deletes:
-                return _Deletion(job, bucket, run).run()
+                return _Deletion(job, bucket, run, Control(run.should_stop)).run()
             return self._mirror(job, source, bucket, run)
         except Cancelled:
             return Ending(state=JobState.CANCELLED)
@@ -143,10 +144,10 @@ class _Deletion:
     job: Job
     bucket: Bucket
     observer: Run
+    control: Control
 
     def run(self) -> Ending:
         """Raises Cancelled, SyncError, SyncFault, Refusal."""
-        self.control = Control(self.observer.should_stop)
         with closing(connect(self.bucket, 1)) as connection:
             try:
                 if self.bucket.is_ours:

@@ -21,7 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from gateway.sync.jobs import Ending, Job, Jobs, JobState
+from gateway.sync.job import Ending, Job, JobState
+from gateway.sync.jobs import Jobs
 from gateway.sync.model import Failure, Plan, Progress
 from pfs import StoreError
 

@@ -17,7 +17,7 @@ from aiohttp import web
 from gateway.access.chain import Record
 from gateway.api.errors import ApiError
 from gateway.client import Unreachable
-from gateway.sync.jobs import TargetBusy, UnknownJob
+from gateway.sync.job import TargetBusy, UnknownJob
 from gateway.web.guard import check_origin, is_local
 from gateway.web.site import SITE, VISITOR
 from gateway.web.visitor import Visitor
@@ -35,11 +35,7 @@ def admitted(operation: str, *, changes: bool = False) -> Callable[[JobRoute], R
         @wraps(handler)
         async def guarded(request: web.Request) -> web.StreamResponse:
             try:
-                who = _who(request, changes)
-            except ApiError as exc:
-                await record(request, Record(operation, "refused", exc.code))
-                return refusal(exc)
-            try:
+                who = await _admit(request, operation, changes)
                 return await handler(request, who)
             except ApiError as exc:
                 return refusal(exc)
@@ -65,6 +61,14 @@ async def record(request: web.Request, about: Record) -> None:
     """Durable in the audit log when it returns."""
     site = request.app[SITE]
     await site.work(lambda: site.audit.append([replace(about, address=request.remote or "")]))
+
+
+async def _admit(request: web.Request, operation: str, changes: bool) -> str:
+    try:
+        return _who(request, changes)
+    except ApiError as exc:
+        await record(request, Record(operation, "refused", exc.code))
+        raise
 
 
 def _who(request: web.Request, changes: bool) -> str:

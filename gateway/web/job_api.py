@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.api.errors import ApiError
-from gateway.sync.jobs import Job, JobState
+from gateway.sync.job import Job, JobState
 from gateway.web import job_model as model
 from gateway.web.job_access import JobRoute, admitted
 from gateway.web.job_requests import asked, cancel, job_id, only_id, parameters, start

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from gateway.sync.jobs import Job, JobState
+from gateway.sync.job import Job, JobState
 from gateway.sync.model import Failure
 from pfs import to_datetime
 

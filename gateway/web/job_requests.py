@@ -18,7 +18,7 @@ from gateway.access.principals import ROOT
 from gateway.api.errors import ApiError
 from gateway.client import Client, Credentials, Reach, Refusal
 from gateway.config import Config
-from gateway.sync.jobs import Job, NewJob
+from gateway.sync.job import Job, NewJob
 from gateway.sync.model import Folder
 from gateway.sync.sources import BadSource, NoUploads, find_source, is_without_files
 from gateway.sync.targets import BadTarget, Elsewhere, check_bucket, find_storage, target_elsewhere, target_here

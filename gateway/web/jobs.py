@@ -12,7 +12,7 @@ from gateway.api.errors import ApiError
 from gateway.client import Unreachable
 from gateway.s3.bucket import parse_bucket
 from gateway.s3.errors import InvalidBucketName
-from gateway.sync.jobs import Job, TargetBusy, UnknownJob
+from gateway.sync.job import Job, TargetBusy, UnknownJob
 from gateway.sync.sources import folders_below
 from gateway.web.job_model import DEFAULT_BUCKET, JobDocument, document
 from gateway.web.job_requests import asked, cancel, job_id, start

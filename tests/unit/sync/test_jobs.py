@@ -13,7 +13,8 @@ import pytest
 from gateway.access.directory import STEPS
 from gateway.access.vault import Vault
 from gateway.client import Credentials
-from gateway.sync.jobs import Ending, Job, Jobs, JobState, NewJob, TargetBusy, UnknownJob
+from gateway.sync.job import Ending, Job, JobState, NewJob, TargetBusy, UnknownJob
+from gateway.sync.jobs import Jobs
 from gateway.sync.model import Failure, FailureKind, Progress
 from pfs.sql import Database, upgrade
 from tests.stores import PostgreSQL

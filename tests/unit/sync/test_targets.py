@@ -11,7 +11,8 @@ import pytest
 from gateway.client import Credentials
 from gateway.config import Config
 from gateway.sync.carry import Carrier
-from gateway.sync.jobs import Ending, Job, Jobs, JobState
+from gateway.sync.job import Ending, Job, JobState
+from gateway.sync.jobs import Jobs
 from gateway.sync.model import Progress
 from gateway.sync.targets import BadTarget, Elsewhere, find_storage, target_elsewhere, target_here
 from gateway.sync.worker import Run

@@ -12,7 +12,8 @@ import pytest
 
 from gateway.access.directory import STEPS
 from gateway.access.vault import Vault
-from gateway.sync.jobs import Ending, Job, Jobs, JobState, NewJob
+from gateway.sync.job import Ending, Job, JobState, NewJob
+from gateway.sync.jobs import Jobs
 from gateway.sync.model import Failure, FailureKind, Progress
 from gateway.sync.worker import Run, Worker
 from pfs import StoreFull
