@@ -38,6 +38,15 @@ class Administrator:
     def is_operator(self) -> bool:
         return self.project is None
 
+    def audited(self, project: str) -> str | None:
+        """Whose records of the audit log he may have: those of the project that he asks for. "" is all that he may,
+        and None all that there are, which is the operator's. The operator may ask for projects that are no more."""
+        if self.project is None:
+            return project or None
+        if project not in ("", self.project):
+            raise Unknown("project", project)
+        return self.project
+
     def check_operator(self) -> None:
         if not self.is_operator:
             raise Forbidden("this is for the operator, root")

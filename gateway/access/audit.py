@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
-from gateway.access.chain import Entry, Prepared, Query, Record, Verified, add, find, prepare, verify
+from gateway.access.chain import Entry, Page, Prepared, Query, Record, Verified, add, find, find_newest, prepare, verify
 from pfs.sql import Database, Group, Groups
 
 
@@ -43,6 +43,13 @@ class AuditLog:
         """In the order of the log. Raises StoreError."""
         with self._database.connection() as conn:
             yield from find(conn, query)
+
+    def newest(self, query: Query, before: int | None = None, *, most: int = 100, patience_s: float = 2.0) -> Page:
+        """The newest first, before the record `before` where that is given. Where few are like the query it looks for
+        no longer than `patience_s`, or a little more: the page then says where to go on. Raises StoreError."""
+        end = time.monotonic() + patience_s
+        with self._database.connection() as conn:
+            return find_newest(conn, query, before, most, lambda: time.monotonic() >= end)
 
     def verify(self, noted: bytes | None = None) -> Verified:
         """Computes the whole chain anew. `noted`: the hash of a record that was the last when it was noted. Raises

@@ -11,13 +11,14 @@ database refuses to. Callers own the transaction: a record is added under the lo
 from __future__ import annotations
 
 import functools
+import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import Any, Literal
 
 from blake3 import blake3
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Select, bindparam, insert, select
 
 from gateway.access.tables import audit
 from pfs.sql import Connection, Row, Statement
@@ -26,6 +27,7 @@ Outcome = Literal["allowed", "refused", "failed"]
 
 START = bytes(32)  # stands in for the hash before the first
 _PAGE = 1000
+_WIDER, _WIDEST = 4, 25_600  # how much of the log is looked through at a time where there is little to be found
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,15 @@ class Query:
     after: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records from the newest on. `before`: what the next page is to be asked for with, None where there is none. It
+    may have fewer than were asked for, even none, and yet have a next one: where looking took too long."""
+
+    entries: Sequence[Entry]
+    before: int | None
+
+
 # What the table repeats of a record for searching, and the checker compares.
 _REPEATED = ("project", "who", "operation", "outcome")
 _COLUMNS = (audit.c.seq, audit.c.time_us, audit.c.record, audit.c.hash)
@@ -113,13 +124,19 @@ _ALL = Statement(select(*_COLUMNS, *(audit.c[name] for name in _REPEATED)).order
 @functools.cache
 def _find(names: tuple[str, ...]) -> Statement:
     """By the columns named: each combination is a statement of its own, which can use its index."""
+    return Statement(_matching(names).where(audit.c.seq > bindparam("after")).order_by(audit.c.seq).limit(_PAGE))
+
+
+@functools.cache
+def _find_newest(names: tuple[str, ...]) -> Statement:
+    """All of a span of the log: from `first` on, before `before`."""
+    span = (audit.c.seq >= bindparam("first"), audit.c.seq < bindparam("before"))
+    return Statement(_matching(names).where(*span).order_by(audit.c.seq.desc()))
+
+
+def _matching(names: tuple[str, ...]) -> Select[tuple[Any, ...]]:
     given = [audit.c[name] == bindparam(f"asked_{name}") for name in names]
-    bounds = (
-        audit.c.seq > bindparam("after"),
-        audit.c.time_us >= bindparam("since"),
-        audit.c.time_us < bindparam("until"),
-    )
-    return Statement(select(*_COLUMNS).where(*given, *bounds).order_by(audit.c.seq).limit(_PAGE))
+    return select(*_COLUMNS).where(*given, audit.c.time_us >= bindparam("since"), audit.c.time_us < bindparam("until"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,18 +176,50 @@ def add(conn: Connection, records: Iterable[Prepared]) -> None:
 
 def find(conn: Connection, query: Query) -> Iterator[Entry]:
     """In the order of the log, however many; pages are read as they are needed."""
-    names = tuple(name for name in _REPEATED if getattr(query, name) is not None)
-    values = {f"asked_{name}": _column(getattr(query, name)) for name in names}
+    names, values = _asked(query)
     after = query.after
     while True:
-        rows = conn.all(_find(names), **values, after=after, since=query.since_us, until=query.until_us)
-        for row in rows:
-            entry = Entry(row[0], row[1], row[2], bytes(row[3]))
-            if query.key is None or json.loads(entry.record).get("key") == query.key:
-                yield entry
+        rows = conn.all(_find(names), **values, after=after)
+        yield from _entries(rows, query)
         if len(rows) < _PAGE:
             return
         after = rows[-1][0]
+
+
+def find_newest(
+    conn: Connection, query: Query, before: int | None, most: int, is_enough: Callable[[], bool] = lambda: False
+) -> Page:
+    """The newest records, of those before `before` where that is given. The log is looked through in spans that grow,
+    so that a page of many is read at once and one of few in few steps; `is_enough` is asked after each."""
+    names, values = _asked(query)
+    last = conn.one(_LAST)
+    behind_all = 1 if last is None else int(last[0]) + 1
+    before = behind_all if before is None else min(before, behind_all)
+    found: list[Entry] = []
+    span = most
+    while before > query.after + 1:
+        first = max(before - span, query.after + 1)
+        rows = conn.all(_find_newest(names), **values, first=first, before=before)
+        found += itertools.islice(_entries(rows, query), most - len(found))
+        before = first if len(found) < most else found[-1].seq
+        if len(found) == most or is_enough():
+            break
+        span = min(span * _WIDER, _WIDEST)
+    return Page(found, before if before > query.after + 1 else None)
+
+
+def _asked(query: Query) -> tuple[tuple[str, ...], Mapping[str, object]]:
+    """The columns that it names, and the values of its statement."""
+    names = tuple(name for name in _REPEATED if getattr(query, name) is not None)
+    values = {f"asked_{name}": _column(getattr(query, name)) for name in names}
+    return names, {**values, "since": query.since_us, "until": query.until_us}
+
+
+def _entries(rows: Iterable[Row], query: Query) -> Iterator[Entry]:
+    spelled = f'"key":{json.dumps(query.key)}'  # as `canonical` has it: most records need not be parsed
+    for row in rows:
+        if query.key is None or (spelled in row[2] and json.loads(row[2]).get("key") == query.key):
+            yield Entry(row[0], row[1], row[2], bytes(row[3]))
 
 
 def verify(conn: Connection, noted: bytes | None = None) -> Verified:

@@ -377,6 +377,22 @@ class Directory:
                 attempts.failed(conn, subject, now_us)
         raise NotProven
 
+    def count_guess(self, address: str, *, is_right: bool) -> None:
+        """For secrets that are proven elsewhere, as those of access keys: counts a wrong one for its address.
+
+        Not for the key, which nobody is to be locked out of by others' guesses; it is too long to be guessed, and S3
+        takes guesses too. Raises NotProven for a wrong one; TooMany, for a right one as well, where the address has
+        failed too often.
+        """
+        subject, now_us = f"address:{address}", self._now_us()
+        if is_right:
+            with self.database.connection() as conn:
+                return _check_blocks(conn, [subject], now_us)
+        with self.database.transaction() as conn:
+            _check_blocks(conn, [subject], now_us)
+            attempts.failed(conn, subject, now_us)
+        raise NotProven
+
     def _use_code(self, conn: Connection, user: User, code: str, now_us: int) -> bool:
         factors = users.factors_of(conn, user.id)
         if factors.totp_secret is None:

@@ -14,10 +14,15 @@ _hasher = PasswordHasher()
 _DECOY = _hasher.hash("nobody's password")
 
 
-def hash_password(password: str) -> str:
+def check_password(password: str) -> None:
     """Raises Illegal for one that is too short, or absurdly long."""
     if not _SHORTEST <= len(password) <= _LONGEST:
         raise Illegal(f"a password has {_SHORTEST} to {_LONGEST} characters")
+
+
+def hash_password(password: str) -> str:
+    """Raises Illegal as `check_password` does."""
+    check_password(password)
     return _hasher.hash(password)
 
 

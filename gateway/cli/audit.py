@@ -6,11 +6,11 @@ import contextlib
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from gateway.access import audit_text
 from gateway.access.audit import AuditLog
 from gateway.access.chain import Entry, Query, Verified
 from gateway.cli.calling import Command
@@ -24,7 +24,6 @@ _COLUMNS = (
     Column("time", "dim"),
     *(Column(title) for title in ("project", "who", "operation", "outcome", "what", "address")),
 )
-_HASH_DIGITS = 64
 
 
 class Moment(click.ParamType[int]):
@@ -36,12 +35,9 @@ class Moment(click.ParamType[int]):
         if isinstance(value, int):
             return value
         try:
-            time = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time: write it as 2026-11-21 or 2026-11-21T10:00:00Z", param, ctx)
-        if time.tzinfo is None:
-            time = time.replace(tzinfo=UTC)
-        return round(time.timestamp() * 1_000_000)
+            return audit_text.parse_time(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
 
 
 class Hash(click.ParamType[bytes]):
@@ -51,12 +47,9 @@ class Hash(click.ParamType[bytes]):
         if isinstance(value, bytes):
             return value
         try:
-            digest = bytes.fromhex(value)
-        except ValueError:
-            digest = b""
-        if len(digest) * 2 != _HASH_DIGITS:
-            self.fail(f"{value!r} is no hash: it has {_HASH_DIGITS} hex digits", param, ctx)
-        return digest
+            return audit_text.parse_hash(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
 
 
 @click.group("audit")
@@ -95,7 +88,7 @@ def search_command(
             found = deque(found, most)
         if as_json:
             for entry in found:
-                print_json_line(_document(entry))
+                print_json_line(audit_text.document(entry))
         else:
             table(_COLUMNS, map(_row, found))
 
@@ -115,13 +108,9 @@ def verify_command(noted: bytes | None, as_json: bool, **options: Any) -> None:
     if as_json:
         print_json(_verified(verified))
     else:
-        say(_told(verified), err=not verified.is_whole)
+        say(audit_text.told(verified), err=not verified.is_whole)
     if not verified.is_whole:
         raise click.exceptions.Exit(FOUND_WRONG)
-
-
-def _document(entry: Entry) -> Mapping[str, object]:
-    return {"seq": entry.seq, "time": _time(entry.time_us), **json.loads(entry.record), "hash": entry.hash.hex()}
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
@@ -129,33 +118,13 @@ def _row(entry: Entry) -> tuple[str, ...]:
     outcome = " ".join(filter(None, (record["outcome"], record.get("code"))))
     names = (record.get("project", ""), record.get("who", ""), record["operation"])
     return (
-        *(str(entry.seq), _time(entry.time_us)),
+        *(str(entry.seq), audit_text.format_time(entry.time_us)),
         *(name or "-" for name in names),
-        *(outcome, _what(record) or "-", record.get("address") or "-"),
+        *(outcome, audit_text.thing(record) or "-", record.get("address") or "-"),
     )
-
-
-def _what(record: Mapping[str, Any]) -> str:
-    """What a record is about, in a word or two."""
-    thing = "/".join(filter(None, (record.get("bucket"), record.get("key"))))
-    about = " ".join(f"{name}={value}" for name, value in record.get("about", {}).items())
-    size = f"{record['bytes']} bytes" if "bytes" in record else ""
-    return " ".join(filter(None, (thing, about, size)))
 
 
 def _verified(found: Verified) -> Mapping[str, object]:
     broken = None if found.broken is None else {"seq": found.broken.seq, "what": found.broken.what}
     whole = {"records": found.records, "head": found.head.hex(), "whole": found.is_whole}
     return {**whole, "broken": broken, "has_noted": found.has_noted}
-
-
-def _told(found: Verified) -> str:
-    if found.broken is not None:
-        return f"the chain is broken at record {found.broken.seq}: {found.broken.what}"
-    if not found.has_noted:
-        return f"the chain of {found.records} records does not run through that head: records were cut off or replaced"
-    return f"{found.records} records, all as they were written; head {found.head.hex()}"
-
-
-def _time(us: int) -> str:
-    return datetime.fromtimestamp(us / 1_000_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -114,8 +114,7 @@ class Client(Endpoints):
 
     def default_branch(self, repo: str) -> str:
         # A page of one that begins just before the name: get_repo counts all that the repo holds.
-        before = f"{repo[:-1]}{chr(ord(repo[-1]) - 1)}~" if repo else ""
-        found = self.list_repos(after=before, limit=1).repos
+        found = self.list_repos(after=just_before(repo), limit=1).repos
         if found and found[0].name == repo:
             return found[0].default_branch
         return self.get_repo(repo).default_branch
@@ -195,6 +194,11 @@ class Client(Endpoints):
         """
         headers = content.write_headers(content_type, metadata or {}, message, if_match, only_new)
         return content.write(self._connection, repo, key, body, branch, headers)
+
+
+def just_before(name: str) -> str:
+    """What names, of repos and branches, are listed after that are not before this one."""
+    return f"{name[:-1]}{chr(ord(name[-1]) - 1)}~" if name else ""
 
 
 def _pages(call: Callable[..., _Page], /, *arguments: Any, **fields: Any) -> Iterator[_Page]:

@@ -26,7 +26,7 @@ from gateway.s3.errors import MalformedXML
 from gateway.s3.sigv4 import UNSIGNED_PAYLOAD, Credentials, sign_v4
 from gateway.s3.xml import parse_xml
 
-__all__ = ["Connection", "Credentials", "Refusal", "SizedBody", "Unreachable"]
+__all__ = ["Connection", "Credentials", "Refusal", "SizedBody", "Unreachable", "refusal_of"]
 
 _TIMEOUT_S = 75.0  # longer than a feed waits
 _STREAM_TIMEOUT_S = 60.0  # a stream that is alive says so more often
@@ -150,6 +150,7 @@ class Connection:
                 body=body.stream if isinstance(body, SizedBody) else body or None,
                 headers={name: value.encode().decode("latin-1") for name, value in signed.items()},
                 preload_content=not stream,
+                decode_content=False,  # an object's Content-Encoding is its reader's
                 timeout=_STREAM_TIMEOUT_S if stream else _TIMEOUT_S,
                 redirect=False,
             )
@@ -189,18 +190,23 @@ def _text(value: object) -> str:
 
 
 def _refusal(reply: urllib3.BaseHTTPResponse) -> Refusal:
-    request_id = reply.headers.get("x-amz-request-id", "")
     try:
         body = reply.data
     except urllib3.exceptions.HTTPError:
         body = b""  # the status alone says enough
+    return refusal_of(reply.status, reply.reason, reply.headers, body)
+
+
+def refusal_of(status: int, reason: str | None, headers: Mapping[str, str], body: bytes) -> Refusal:
+    """What an answer above 299 says: the REST API's JSON, S3's XML, or its status alone."""
+    request_id = headers.get("x-amz-request-id", "")
     try:
         if body.lstrip().startswith(b"<"):
-            return Refusal(reply.status, *_s3_error(body), request_id)
+            return Refusal(status, *_s3_error(body), request_id)
         error = msgspec.json.decode(body)["error"]
-        return Refusal(reply.status, error["code"], error["message"], error["details"], request_id)
+        return Refusal(status, error["code"], error["message"], error["details"], request_id)
     except (msgspec.DecodeError, MalformedXML, KeyError, TypeError):
-        return Refusal(reply.status, f"HTTP {reply.status}", reply.reason or "no reason given", {}, request_id)
+        return Refusal(status, f"HTTP {status}", reason or "no reason given", {}, request_id)
 
 
 def _s3_error(body: bytes) -> tuple[str, str, Mapping[str, str]]:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import urllib3
 
 from gateway.api.model import CommitId
-from gateway.client.connection import Connection, SizedBody, Unreachable
+from gateway.client.connection import Connection, Refusal, SizedBody, Unreachable
 
 CHUNK_BYTES = 1024 * 1024
 _SPOOL_BYTES = 8 * 1024 * 1024
@@ -70,7 +70,7 @@ class Content:
 
 def read(connection: Connection, repo: str, key: str, branch: str | None, rev: str) -> Content:
     query = "" if rev == "HEAD" else f"versionId={quote(rev, safe='-_.~')}"
-    return Content(connection.send("GET", _path(repo, branch, key), query, stream=True))
+    return Content(connection.send("GET", object_path(bucket_name(repo, branch), key), query, stream=True))
 
 
 def write(
@@ -85,7 +85,7 @@ def write(
         start = file.tell()
         digest, size = _digest(file)
         file.seek(start)
-        path = _path(repo, branch, key)
+        path = object_path(bucket_name(repo, branch), key)
         reply = connection.send("PUT", path, body=SizedBody(file, size, digest) if size else b"", headers=headers)
     return reply.headers["x-amz-version-id"]
 
@@ -105,8 +105,11 @@ def write_headers(
     return headers
 
 
-def _path(repo: str, branch: str | None, key: str) -> str:
-    return f"/{bucket_name(repo, branch)}/{quote(key, safe='/-_.~')}"
+def object_path(bucket: str, key: str) -> str:
+    """Raises Refusal for no key at all: the path would be the bucket's, which to delete, say, means another thing."""
+    if not key:
+        raise Refusal(400, "InvalidName", "A key has 1 to 1024 bytes.", {"what": "key", "name": key}, "")
+    return f"/{bucket}/{quote(key, safe='/-_.~')}"
 
 
 class _Kept:

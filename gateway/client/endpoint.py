@@ -38,7 +38,7 @@ def open_pool(
     parts = urlsplit(endpoint)
     if parts.scheme == "https":
         if certificate is not None:
-            options |= {"ssl_context": _only(certificate), "assert_hostname": False}
+            options |= {"ssl_context": only(certificate), "assert_hostname": False}
         elif ca_bundle:
             options["ca_certs"] = ca_bundle
         if address is not None:
@@ -49,7 +49,8 @@ def open_pool(
     return urllib3.connection_from_url(endpoint, **options)
 
 
-def _only(certificate: Path) -> ssl.SSLContext:
+def only(certificate: Path) -> ssl.SSLContext:
+    """Accepts that one certificate, whatever names it bears."""
     context = ssl.create_default_context(cafile=str(certificate))
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it is no authority's, and vouches for itself alone

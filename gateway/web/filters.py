@@ -8,6 +8,13 @@ from typing import Any
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SHORT_ID = 10
+_SIGNS = {
+    **{code: chr(0x2400 + code) for code in range(0x20)},
+    0x7F: "\u2421",
+    **dict.fromkeys(
+        (*range(0x80, 0xA0), *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"
+    ),
+}
 
 
 def size(count: float) -> str:
@@ -24,8 +31,19 @@ def moment(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def visible(text: str) -> str:
+    """What a screen would not show, or show as something else, in signs that stand for it: control characters, and
+    those that turn the direction of writing."""
+    return text.translate(_SIGNS)
+
+
 def short(commit_id: str) -> str:
     return commit_id[:_SHORT_ID]
 
 
-FILTERS: Mapping[str, Callable[[Any], str]] = {"size": size, "moment": moment, "short": short}
+FILTERS: Mapping[str, Callable[[Any], str]] = {
+    "size": size,
+    "moment": moment,
+    "short": short,
+    "visible": visible,
+}

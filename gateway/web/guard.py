@@ -18,16 +18,21 @@ from aiohttp.typedefs import Handler
 from msgspec import structs
 from yarl import URL
 
+from gateway.access.errors import DirectoryError
+from gateway.access.keyring import Credential
 from gateway.access.principals import ROOT
 from gateway.client import Refusal, Unreachable
-from gateway.web.site import SITE, VISITOR, Site
+from gateway.handlers.api.people import refusal
+from gateway.web.forms import LOGGED_OUT, read_form
+from gateway.web.site import CREDENTIAL, SITE, VISITOR, Site
 from gateway.web.visitor import COOKIE, Visitor, unseal
+from pfs import StoreError
 
 _log = logging.getLogger(__name__)
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 # Paths that need no visitor: the login, and what pages are made of.
-_OPEN = ("/login", "/static/", "/-/healthz")
+_OPEN = ("/login", "/static/", "/favicon.ico", "/-/healthz")
 # The job API, for programs: it admits whom `gateway.web.job_access` does, and always answers in JSON.
 JOB_API = frozenset({"/sync", "/runnings", "/get", "/cancel"})
 _JOB_REST = "/api/"
@@ -42,8 +47,6 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _LOGIN = URL("/login")
-# Codes of the gateway's which mean that the credentials in the cookie are good for nothing any more.
-_LOGGED_OUT = frozenset({"ExpiredToken", "InvalidToken", "InvalidAccessKeyId"})
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 # What a proxy adds: who asked it may be anywhere.
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
@@ -75,40 +78,60 @@ async def log_requests(request: web.Request, handler: Handler) -> web.StreamResp
         )
 
 
+async def confine(request: web.Request, response: web.StreamResponse) -> None:
+    """The headers, on each answer before it begins, streamed ones too. What a handler has set for itself stays."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if not request.path.startswith("/static/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+
+
 @web.middleware
 async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The headers, and every error as a page. What a handler has set for itself stays."""
+    """Every error as a page."""
     try:
         response = await handler(request)
     except web.HTTPException as exc:
         if exc.status < 400:
-            exc.headers.update(_HEADERS)
             raise
         response = _error(request, exc.status, exc.reason, exc.text or "")
+        if "Allow" in exc.headers:
+            response.headers["Allow"] = exc.headers["Allow"]
     except Refusal as exc:
-        is_over = exc.code in _LOGGED_OUT
+        is_over = exc.code in LOGGED_OUT
         response = _to_login(request) if is_over else _error(request, exc.status, exc.code, exc.message)
+    except DirectoryError as exc:
+        refused = refusal(exc)
+        response = _error(request, refused.status, refused.code, refused.message)
+    except StoreError as exc:
+        _log.error("%s %s failed: %s", request.method, request.path, exc)
+        response = _error(request, 503, "Busy", "The database does not answer. Try again in a moment.")
     except Unreachable as exc:
         _log.warning("%s", exc)
         response = _error(request, 503, "Unreachable", "The gateway does not answer. Try again in a moment.")
     except Exception:  # noqa: BLE001 -- it is logged, and told as a page
         _log.exception("%s %s failed", request.method, request.path)
         response = _error(request, 500, "InternalError", "Something went wrong here; the log of the gateway says what.")
-    if not response.prepared:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        if not request.path.startswith("/static/"):
-            response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+@web.middleware
+async def recognise(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Who is asking, if a cookie of ours says so."""
+    site = request.app[SITE]
+    visitor = unseal(request.cookies.get(COOKIE, ""), site.vault, time.time())
+    credential = _credential(site, visitor)
+    if visitor is not None and credential is not None:
+        who = credential.principal
+        request[VISITOR] = structs.replace(visitor, is_admin=who.is_admin, is_operator=who.id == ROOT.id)
+        request[CREDENTIAL] = credential
+    return await handler(request)
 
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Nobody without a cookie of ours gets further than the login, and nothing is changed from elsewhere."""
-    site = request.app[SITE]
-    visitor = _known(site, unseal(request.cookies.get(COOKIE, ""), site.vault, time.time()))
-    if visitor is not None:
-        request[VISITOR] = visitor
+    visitor = request.get(VISITOR)
     if is_job_api(request):
         return await handler(request)
     if request.method not in _SAFE_METHODS:
@@ -120,15 +143,15 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
-def _known(site: Site, visitor: Visitor | None) -> Visitor | None:
-    """Him with what he is now; None where his key or session is good for nothing any more."""
+def _credential(site: Site, visitor: Visitor | None) -> Credential | None:
+    """What he has in his cookie as it is now; None where it is good for nothing any more."""
     credential = None if visitor is None else site.keyring.find(visitor.access_key)
     if visitor is None or credential is None or credential.has_expired(time.time_ns() // 1000):
         return None
-    if not hmac.compare_digest(credential.secret.encode(), visitor.secret_key.encode()):
+    if credential.policy.requires_session and not credential.is_proven:
         return None
-    who = credential.principal
-    return structs.replace(visitor, is_admin=who.is_admin, is_operator=who.id == ROOT.id)
+    is_his = hmac.compare_digest(credential.secret.encode(), visitor.secret_key.encode())
+    return credential if is_his else None
 
 
 def check_origin(request: web.Request) -> None:
@@ -156,16 +179,17 @@ def is_local(request: web.Request) -> bool:
 
 async def _has_token(request: web.Request, csrf: str) -> bool:
     sent = request.headers.get("X-CSRF-Token")
-    if sent is None and request.content_type == "application/x-www-form-urlencoded":
-        sent = str((await request.post()).get("csrf", ""))
-    return sent is not None and hmac.compare_digest(sent.encode(), csrf.encode())
+    if sent is None:
+        sent = (await read_form(request)).get("csrf")
+    return sent is not None and hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), csrf.encode())
 
 
 def _to_login(request: web.Request) -> web.Response:
-    """Where a page was asked for, the way to the login and back; else 401."""
-    if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
-        there = request.rel_url if request.path != "/" else ""
-        response = web.Response(status=303, headers={"Location": str(_LOGIN.with_query(then=str(there)))})
+    """For a browser the way to the login and back to its page; for whatever else asks, 401."""
+    if "text/html" in request.headers.get("Accept", ""):
+        there = str(request.rel_url) if request.method in _SAFE_METHODS else _page_before(request)
+        query = {} if there == "/" else {"then": there}
+        response = web.Response(status=303, headers={"Location": str(_LOGIN.with_query(query))})
         response.del_cookie(COOKIE, path="/")
         return response
     return web.json_response(
@@ -173,9 +197,19 @@ def _to_login(request: web.Request) -> web.Response:
     )
 
 
+def _page_before(request: web.Request) -> str:
+    """The page of ours that a form was sent from, if the browser tells."""
+    try:
+        page = URL(request.headers.get("Referer", ""))
+    except ValueError:
+        return "/"
+    return str(page.relative()) if page.absolute and page.authority == request.host else "/"
+
+
 def _error(request: web.Request, status: int, title: str, message: str) -> web.Response:
-    """A page for browsers, JSON for whatever else asks."""
-    if is_job_api(request) or "text/html" not in request.headers.get("Accept", ""):
+    """A page for browsers, JSON for whatever else asks, and where it is not even known who does."""
+    is_page = "text/html" in request.headers.get("Accept", "") and not is_job_api(request)
+    if not is_page or aiohttp_jinja2.REQUEST_CONTEXT_KEY not in request:
         return web.json_response({"error": {"code": title, "message": message}}, status=status)
     facts = {"title": title, "message": message, "status": status}
     return aiohttp_jinja2.render_template("error.html", request, facts, status=status)

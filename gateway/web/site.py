@@ -8,13 +8,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
 from aiohttp import web
 
 from gateway.access.audit import AuditLog
 from gateway.access.directory import Directory
-from gateway.access.keyring import Keyring
+from gateway.access.keyring import Credential, Keyring
 from gateway.access.vault import Vault
-from gateway.client import Client, Credentials, Reach
+from gateway.client import Client, Credentials, Reach, Refusal
 from gateway.config import Config
 from gateway.server.access_log import AccessLog
 from gateway.sync.jobs import Jobs
@@ -25,6 +26,8 @@ T = TypeVar("T")
 
 VISITOR = web.RequestKey("visitor", Visitor)
 """Who is logged in: set by the middleware on every page that asks for it."""
+CREDENTIAL = web.RequestKey("credential", Credential)
+"""What his key or session is good for at this moment; set along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,15 @@ SITE = web.AppKey("site", Site)
 
 
 async def ask(request: web.Request, question: Callable[[Client], T]) -> T:
-    """What the gateway answers the visitor. Raises Refusal, Unreachable, which the middleware makes pages of."""
+    """What the gateway answers the visitor. Raises Refusal, Unreachable, which the middleware makes pages of; what the
+    client does not even ask is refused as the gateway would."""
     site = request.app[SITE]
 
     def answer() -> T:
         with Client(site.reach(request[VISITOR].credentials)) as caret:
-            return question(caret)
+            try:
+                return question(caret)
+            except msgspec.ValidationError as exc:
+                raise Refusal(400, "InvalidArgument", f"That cannot be sent: {exc}.", {}, "") from exc
 
     return await site.work(answer)

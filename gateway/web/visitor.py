@@ -11,9 +11,12 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
+import time
 
 import msgspec
+from aiohttp import web
 
+from gateway.access.model import NewSession
 from gateway.access.vault import Vault, VaultError
 from gateway.client import Credentials
 
@@ -40,6 +43,17 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"Visitor({self.name!r}, {self.project!r})"
 
+    @classmethod
+    def of_session(cls, made: NewSession) -> Visitor:
+        return cls(
+            name=made.session.user,
+            project=made.session.project,
+            access_key=made.session.access_key,
+            secret_key=made.secret,
+            token=made.token,
+            expires_s=made.session.expires_us // 1_000_000,
+        )
+
     @property
     def credentials(self) -> Credentials:
         return Credentials(self.access_key, self.secret_key, self.token)
@@ -51,6 +65,19 @@ _decoder = msgspec.json.Decoder(Visitor)
 def seal(visitor: Visitor, vault: Vault) -> str:
     sealed = vault.seal(msgspec.json.encode(visitor).decode(), _PURPOSE)
     return base64.urlsafe_b64encode(sealed).decode()
+
+
+def keep(response: web.StreamResponse, visitor: Visitor, vault: Vault, *, is_secure: bool) -> None:
+    """Has the browser send him back with each request, but for those that another site makes it send."""
+    response.set_cookie(
+        COOKIE,
+        seal(visitor, vault),
+        max_age=max(0, visitor.expires_s - int(time.time())),
+        httponly=True,
+        samesite="Strict",
+        secure=is_secure,
+        path="/",
+    )
 
 
 def unseal(cookie: str, vault: Vault, now_s: float) -> Visitor | None:

@@ -18,9 +18,10 @@ from gateway.access.model import ProjectPolicy
 from gateway.access.principals import DEFAULT_PROJECT
 from gateway.access.vault import open_vault
 from tests.archives import tar_of
-from tests.integration.server import Server, until
+from tests.browser.visitor import Visitor
+from tests.integration.server import Certificate, Server, free_port, running, until
 
-from .disks import fill
+from .disks import SIZE_MIB, fill
 
 BUCKET = "full"
 INLINE, FILE = 16_384, 1_000_000
@@ -107,6 +108,22 @@ def test_what_is_read_is_recorded_or_refused(server: Server, disk: Path) -> None
         ballast.unlink()
         until(lambda: read(client), 5, "reads to be recorded again")
         assert told(directory) == before + allowed + 1
+
+
+def test_an_upload_in_the_console_is_told(disk: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(disk)
+    server = Server(tmp_path / "data", Certificate.make(tmp_path), workers=1, console_port=free_port())
+    with running(server), contextlib.closing(Visitor(server)) as visitor:
+        server.client().create_bucket(Bucket=BUCKET)
+        sent = {"X-CSRF-Token": visitor.csrf}
+        begun = visitor.ask("POST", f"/repos/{BUCKET}/uploads?branch=main", headers=sent).json()["id"]
+        path = f"/repos/{BUCKET}/uploads/{begun}?key=k"
+        refused = visitor.ask("PUT", path, bytes(2 * SIZE_MIB * 1024 * 1024), {**sent, "Accept": "application/json"})
+        assert (refused.status, refused.json()["error"]["code"]) == (507, "InsufficientStorage")
+        assert visitor.ask("PUT", path, b"small", sent).status == 201
+        done = visitor.ask("POST", f"/repos/{BUCKET}/uploads/{begun}/commit", b'{"message": "m"}', sent)
+        assert done.status == 200
+        assert visitor.ask("GET", f"/repos/{BUCKET}/download?key=k").body == b"small"
 
 
 def read(client: Any) -> bool:

@@ -152,11 +152,12 @@ class Server:
             reply = connection.getresponse()
             return reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read()
 
-    def http(self) -> http.client.HTTPConnection:
+    def http(self, port: int | None = None) -> http.client.HTTPConnection:
+        """To the port of S3, or another one."""
         if self.certificate is None:
-            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            return http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=30)
         context = ssl.create_default_context(cafile=str(self.certificate.path))
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
+        return http.client.HTTPSConnection("127.0.0.1", port or self.port, timeout=30, context=context)
 
     def stop(self, wait_s: float = 30) -> int:
         """SIGTERM, as a service manager sends it; the exit code."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
@@ -42,12 +43,26 @@ def test_what_is_written_is_read(caret: Client, bucket: str, key: str) -> None:
         assert content.metadata == {"colour": "green"}
 
 
+def test_no_key_is_no_bucket(caret: Client, bucket: str) -> None:
+    with pytest.raises(Refusal, match="InvalidName"):
+        caret.read(bucket, "")
+    with pytest.raises(Refusal, match="InvalidName"):
+        caret.write(bucket, "", b"content")
+
+
 def test_a_past_revision_is_read(caret: Client, bucket: str) -> None:
     first = caret.write(bucket, "k", b"one")
     caret.write(bucket, "k", b"two")
     for rev, expected in [("HEAD", b"two"), ("HEAD^", b"one"), ("main~1", b"one"), (first[:12], b"one")]:
         with caret.read(bucket, "k", rev=rev) as content:
             assert content.read() == expected
+
+
+def test_what_is_stored_encoded_is_read_as_it_is(caret: Client, s3: Any, bucket: str) -> None:
+    packed = gzip.compress(b"content")
+    s3.put_object(Bucket=bucket, Key="k.gz", Body=packed, ContentEncoding="gzip")
+    with caret.read(bucket, "k.gz") as content:
+        assert content.read() == packed
 
 
 def test_nothing_is_content_too(caret: Client, bucket: str) -> None:

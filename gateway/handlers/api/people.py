@@ -236,14 +236,14 @@ def _key(key: Key) -> dict[str, Any]:
 
 def _list_sessions(desk: Administrator, request: model.Held) -> model.Sessions:
     found = desk.sessions(user=request.user or "", project=request.project or "")
-    return model.Sessions(sessions=[_session(session) for session in found])
+    return model.Sessions(sessions=[session_document(session) for session in found])
 
 
 def _end_session(desk: Administrator, request: model.OfKey) -> None:
     desk.end_session(request.access_key)
 
 
-def _session(session: Session) -> model.Session:
+def session_document(session: Session) -> model.Session:
     return model.Session(
         access_key=session.access_key,
         user=session.user,

@@ -46,6 +46,15 @@ def test_whoever_has_lost_his_last_right_is_out_of_an_administrators_sight(direc
     assert eve.users() == []
 
 
+def test_root_may_read_all_of_the_audit_log_and_an_administrator_what_is_of_his_project(directory: Directory) -> None:
+    operator, eve = Administrator(directory, None), Administrator(directory, "p11")
+    assert operator.audited("") is None
+    assert operator.audited("gone") == "gone"
+    assert (eve.audited(""), eve.audited("p11")) == ("p11", "p11")
+    with pytest.raises(Unknown):
+        eve.audited("p12")
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -94,6 +94,53 @@ def test_search_goes_beyond_a_page(log: AuditLog) -> None:
     assert log.verify().records == 2500
 
 
+def newest(log: AuditLog, most: int, **query: object) -> list[list[int]]:
+    """The numbers on each page."""
+    pages, before = [], None
+    while True:
+        page = log.newest(Query(**query), before, most=most)  # type: ignore[arg-type]
+        pages.append([entry.seq for entry in page.entries])
+        before = page.before
+        if before is None:
+            return pages
+
+
+def test_pages_go_from_the_newest_to_the_first_and_miss_none(log: AuditLog) -> None:
+    assert newest(log, 2) == [[]]
+    log.append([replace(READ, who="ann" if number % 3 else "ben", key=f"k{number % 2}") for number in range(1, 8)])
+    assert newest(log, 3) == [[7, 6, 5], [4, 3, 2], [1]]
+    assert newest(log, 7) == [[7, 6, 5, 4, 3, 2, 1]]
+    assert newest(log, 1, who="ben") == [[6], [3], []]
+    assert newest(log, 2, key="k0", who="ann") == [[4, 2], []]
+    assert newest(log, 2, project="elsewhere") == [[]]
+    assert newest(log, 2, after=4) == [[7, 6], [5]]
+    assert [entry.seq for entry in log.newest(Query(), 10**15, most=1).entries] == [7]
+
+
+def test_pages_are_of_the_log_as_it_was_when_the_first_was_read(log: AuditLog) -> None:
+    log.append([READ] * 3)
+    page = log.newest(Query(), most=2)
+    log.append([READ] * 3)
+    assert [entry.seq for entry in log.newest(Query(), page.before, most=2).entries] == [1]
+
+
+def test_a_page_of_times_has_neither_earlier_nor_later_records(log: AuditLog, clock: Clock) -> None:
+    for _ in range(3):
+        log.append([READ])
+        clock.forward(60)
+    first_us = clock.now_us - 180_000_000
+    assert newest(log, 9, since_us=first_us + 1) == [[3, 2]]
+    assert newest(log, 9, until_us=first_us + 60_000_000) == [[1]]
+
+
+def test_whoever_looks_too_long_for_a_rare_record_is_told_where_to_go_on(log: AuditLog) -> None:
+    log.append([replace(READ, who="rare"), *[READ] * 30])
+    page = log.newest(Query(who="rare"), most=10, patience_s=0)
+    assert (page.entries, page.before) == ([], 22)
+    page = log.newest(Query(who="rare"), page.before, most=10)
+    assert ([entry.seq for entry in page.entries], page.before) == ([1], None)
+
+
 def test_many_threads_and_two_directories_make_one_chain(directory: Directory, log: AuditLog, clock: Clock) -> None:
     database = directory.database
     lock_file = None
