@@ -112,7 +112,7 @@ class Scan:
                 else:
                     try:
                         is_folder, item = self._look(entry, path)
-                    except OSError as exc:
+                    except (OSError, FileFault) as exc:
                         self.fail(path, fault_of(exc))
                         continue
                     if is_folder or item is not None:
@@ -128,8 +128,8 @@ class Scan:
             return True, None
         if entry.is_file():
             return False, item_of(path, entry.stat())
-        if entry.is_symlink():
-            entry.stat()  # raises where it leads nowhere
+        if entry.is_symlink() and not os.path.exists(os.path.join(self.folder.path, path)):
+            raise FileFailed("it is a link that leads nowhere")
         return False, None
 
 
