@@ -92,7 +92,7 @@ def sync(browser: Browser, uploads: Path, camera: Camera) -> None:
     browser.visit("/jobs")
     browser.fill(source="station-7", dest="measurements", wait="0.4")
     browser.button("Start").click()
-    browser.until(lambda: "33%" in browser.text or "4" in browser.find("h1").text, "some progress")
+    browser.until(lambda: int(browser.find("[data-field=files_done]").text) >= 8, "a third of it")
     camera.take("job")
 
 
