@@ -103,6 +103,18 @@ def work(control: Control, size: int, tasks: list[Task]) -> None:
             crew.give(task)
 
 
+@pytest.mark.parametrize(("status", "raised"), [(500, Refusal), (503, SyncError)])
+def test_what_stays_broken_may_concern_one_request_only(
+    monkeypatch: pytest.MonkeyPatch, status: int, raised: type[Exception]
+) -> None:
+    def ask() -> None:
+        raise refusal(status)
+
+    monkeypatch.setattr("gateway.sync.control._FIRST_PATIENCE_S", 0.1)
+    with pytest.raises(raised):
+        Control(never).persist(ask)
+
+
 def test_a_crew_does_all_and_what_tasks_add_comes_first() -> None:
     done: list[int] = []
     with Crew(1, Control(never)) as crew:
