@@ -1,4 +1,4 @@
-"""Where the gateway may connect to on its users' behalf: public addresses, and what the operator allows beyond them.
+"""Where the gateway may connect to on its users' behalf: what the operator allows, for webhooks public addresses too.
 
 A name can mean another address each time that it is asked for. So the decision that counts is made about the
 address of each connection, when its socket is made (`Destinations.socket`); what is said to a user before
@@ -31,13 +31,18 @@ class ForbiddenDestination(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """`hosts`, by name, and `networks` are allowed though they are not public."""
+    """`hosts`, by name, and `networks` are allowed by the operator, in the setting `allowed_by`. Public addresses are
+    allowed as well, unless only what is named is: `is_named_only`."""
 
     hosts: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
+    is_named_only: bool = False
+    allowed_by: str = "webhook_allow"
 
     @classmethod
-    def parse(cls, allowed: Iterable[str]) -> Destinations:
+    def parse(
+        cls, allowed: Iterable[str], *, is_named_only: bool = False, allowed_by: str = "webhook_allow"
+    ) -> Destinations:
         """From host names, addresses and CIDR networks. Raises ValueError for a network with host bits."""
         hosts, networks = set(), []
         for text in allowed:
@@ -47,7 +52,7 @@ class Destinations:
                 hosts.add(text.lower())
             else:
                 raise ValueError(f"{text!r} is neither a host nor a network such as 10.0.0.0/8")
-        return cls(frozenset(hosts), tuple(networks))
+        return cls(frozenset(hosts), tuple(networks), is_named_only, allowed_by)
 
     def check_name(self, host: str, addresses: Iterable[str]) -> None:
         """Raises ForbiddenDestination where the host has any of these addresses and must not be reached at it."""
@@ -58,7 +63,7 @@ class Destinations:
         if host.lower() in self.hosts:
             return True
         found = ipaddress.ip_address(address.partition("%")[0])
-        return _is_public(found) or any(found in network for network in self.networks)
+        return any(found in network for network in self.networks) or (not self.is_named_only and _is_public(found))
 
     def socket(self, host: str, info: tuple[Any, ...]) -> socket.socket:
         """A socket for one of getaddrinfo's answers for `host`. Raises ForbiddenDestination."""
@@ -68,9 +73,8 @@ class Destinations:
 
     def _check(self, host: str, address: str) -> None:
         if not self.allows(host, address):
-            raise ForbiddenDestination(
-                errno.EACCES, f"{host} is at {address}, no public address; webhook_allow may allow it"
-            )
+            why = "which is not allowed" if self.is_named_only else "no public address"
+            raise ForbiddenDestination(errno.EACCES, f"{host} is at {address}, {why}; {self.allowed_by} may allow it")
 
 
 def host_of(url: str) -> tuple[str, int]:

@@ -17,7 +17,7 @@ from gateway.sync.model import SyncError
 _Result = TypeVar("_Result")
 
 _PATIENCE_S = 30.0  # how long a request is tried again, from its first failure on
-_FIRST_PATIENCE_S = 5.0  # the same until anything has been answered: what was never there is soon told
+_FIRST_PATIENCE_S = 5.0  # the same at the beginning: what was never there is soon told
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 _ALERT_S = 0.1  # how long a wait goes on that nobody wants any more
 _LEAST_SLICE, _LARGEST_SLICE = 4096, 1024 * 1024
@@ -29,10 +29,17 @@ _PASSING_CODES = frozenset({"RequestTimeout", "SlowDown", "OperationAborted", "T
 
 
 class Control:
-    """One per run; thread-safe. All that waits here is ended by `should_stop`, and by `stop`."""
+    """One per run; thread-safe. All that waits here is ended by `should_stop`, and by `stop`. `first_patience_s`: how
+    long the endpoint is asked again until anything has been answered."""
 
-    def __init__(self, should_stop: Callable[[], bool], rate_bytes_s: float | None = None) -> None:
-        self._should_stop, self._rate = should_stop, rate_bytes_s
+    def __init__(
+        self,
+        should_stop: Callable[[], bool],
+        rate_bytes_s: float | None = None,
+        *,
+        first_patience_s: float = _FIRST_PATIENCE_S,
+    ) -> None:
+        self._should_stop, self._rate, self._first_patience_s = should_stop, rate_bytes_s, first_patience_s
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._free_at = 0.0
@@ -93,7 +100,7 @@ class Control:
                     raise SyncError(str(exc)) from exc
                 now = time.monotonic()
                 if give_up_at is None:
-                    give_up_at = now + (_PATIENCE_S if self._was_answered else _FIRST_PATIENCE_S)
+                    give_up_at = now + (_PATIENCE_S if self._was_answered else self._first_patience_s)
                 pause = pause_s * random.uniform(0.5, 1.0)  # noqa: S311
                 if now + pause > give_up_at:
                     if isinstance(exc, Refusal) and exc.status == _BROKEN:

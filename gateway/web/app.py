@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,8 @@ from gateway.web import (
     compare,
     downloads,
     history,
+    job_api,
+    jobs,
     login,
     me,
     merges,
@@ -47,10 +50,13 @@ _SECTIONS = (
     ("Audit", "/audit", True),
 )
 
+_SECTIONS_OF_ROOT = (("Sync", "/jobs"),)
+
 _MODULES = (
     *(login, repos, browse, objects, downloads, uploads),
     *(history, commits, apply, compare, merges, branches),
     *(projects, people, sessions, me, audit),
+    *(jobs, job_api),
 )
 
 
@@ -73,10 +79,16 @@ def make_app(site: Site) -> web.Application:
     environment.globals["version"] = version("caret-gateway")
     app.router.add_static("/static", _HERE / "static")
     app.router.add_get("/", _home)
+    app[job_api.LEAVING] = asyncio.Event()
+    app.on_shutdown.append(_end_streams)
     app.router.add_get("/favicon.ico", _icon)
     for module in _MODULES:
         app.router.add_routes(module.routes)
     return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[job_api.LEAVING].set()
 
 
 async def _objects(app: web.Application) -> AsyncIterator[None]:
@@ -98,4 +110,6 @@ async def _shared(request: web.Request) -> dict[str, Any]:
     """What every template knows."""
     visitor = request.get(VISITOR)
     sections = [(title, at) for title, at, for_admins in _SECTIONS if visitor and (visitor.is_admin or not for_admins)]
+    if visitor and visitor.is_operator:
+        sections += _SECTIONS_OF_ROOT
     return {"visitor": visitor, "sections": sections, "path": request.path, "csrf": visitor.csrf if visitor else ""}

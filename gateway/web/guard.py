@@ -31,8 +31,11 @@ from pfs import StoreError
 _log = logging.getLogger(__name__)
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
-# Paths that need no visitor: the login, what pages are made of, and what asks for a token of its own.
+# Paths that need no visitor: the login, and what pages are made of.
 _OPEN = ("/login", "/static/", "/favicon.ico", "/-/healthz")
+# The job API, for programs: it admits whom `gateway.web.job_access` does, and always answers in JSON.
+JOB_API = frozenset({"/sync", "/runnings", "/get", "/cancel"})
+_JOB_REST = "/api/"
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -45,6 +48,8 @@ _HEADERS = {
 }
 _LOGIN = URL("/login")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+# What a proxy adds: who asked it may be anywhere.
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 
 @web.middleware
@@ -127,6 +132,8 @@ async def recognise(request: web.Request, handler: Handler) -> web.StreamRespons
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Nobody without a cookie of ours gets further than the login, and nothing is changed from elsewhere."""
     visitor = request.get(VISITOR)
+    if is_job_api(request):
+        return await handler(request)
     if request.method not in _SAFE_METHODS:
         check_origin(request)
         if visitor is not None and not await _has_token(request, visitor.csrf):
@@ -155,10 +162,19 @@ def check_origin(request: web.Request) -> None:
         raise web.HTTPForbidden(text="Another site sent this request; it was not carried out.")
 
 
+def is_job_api(request: web.Request) -> bool:
+    return request.path in JOB_API or request.path.startswith(_JOB_REST)
+
+
 def is_local(request: web.Request) -> bool:
     """Whether it comes from this machine, and means it: a name that was made to lead here is somebody else's page."""
+    if any(name in request.headers for name in _FORWARDED):
+        return False
     host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdigit() else request.host
-    return host in _LOCAL_NAMES and request.remote is not None and ipaddress.ip_address(request.remote).is_loopback
+    if host.lower() not in _LOCAL_NAMES or request.remote is None:
+        return False
+    peer = ipaddress.ip_address(request.remote)
+    return ((peer.version == 6 and peer.ipv4_mapped) or peer).is_loopback
 
 
 async def _has_token(request: web.Request, csrf: str) -> bool:
@@ -192,7 +208,8 @@ def _page_before(request: web.Request) -> str:
 
 def _error(request: web.Request, status: int, title: str, message: str) -> web.Response:
     """A page for browsers, JSON for whatever else asks, and where it is not even known who does."""
-    if "text/html" not in request.headers.get("Accept", "") or aiohttp_jinja2.REQUEST_CONTEXT_KEY not in request:
+    is_page = "text/html" in request.headers.get("Accept", "") and not is_job_api(request)
+    if not is_page or aiohttp_jinja2.REQUEST_CONTEXT_KEY not in request:
         return web.json_response({"error": {"code": title, "message": message}}, status=status)
     facts = {"title": title, "message": message, "status": status}
     return aiohttp_jinja2.render_template("error.html", request, facts, status=status)

@@ -18,6 +18,8 @@ from gateway.access.vault import Vault
 from gateway.client import Client, Credentials, Reach, Refusal
 from gateway.config import Config
 from gateway.server.access_log import AccessLog
+from gateway.sync.jobs import Jobs
+from gateway.sync.worker import Worker
 from gateway.web.visitor import Visitor
 
 T = TypeVar("T")
@@ -30,7 +32,7 @@ CREDENTIAL = web.RequestKey("credential", Credential)
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One per process. `keyring` is the event loop's; all else may be used from any thread."""
+    """One per process. `keyring` is the event loop's; all else may be used from any thread. `root`: jobs' own keys."""
 
     config: Config
     directory: Directory
@@ -39,6 +41,9 @@ class Site:
     audit: AuditLog
     access_log: AccessLog
     threads: Executor
+    root: Credentials
+    jobs: Jobs
+    worker: Worker
 
     def reach(self, credentials: Credentials) -> Reach:
         """This gateway, as whoever has these credentials."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import gateway.sync.tables  # noqa: F401 -- it adds its own
 from gateway.access.tables import metadata
 
 connection = context.config.attributes["connection"]

@@ -16,6 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
+import gateway.sync.tables  # noqa: F401 -- it adds its own
 from gateway.access.directory import STEPS as PEOPLE
 from gateway.access.tables import metadata as people_tables
 from pfs import BadRecord, StoreConfig, open_store

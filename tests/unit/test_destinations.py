@@ -39,6 +39,17 @@ def test_what_the_operator_allows() -> None:
     assert not some.allows("any", "192.168.0.8")
 
 
+def test_where_only_what_is_named_is_allowed_public_addresses_are_not() -> None:
+    none = Destinations.parse([], is_named_only=True, allowed_by="storage_allow")
+    assert not none.allows("there", "8.8.8.8")
+    with pytest.raises(ForbiddenDestination, match="not allowed; storage_allow may"):
+        none.check_name("there", ["8.8.8.8"])
+    some = Destinations.parse(["8.8.8.0/24", "there"], is_named_only=True)
+    assert some.allows("any", "8.8.8.8")
+    assert some.allows("There", "1.1.1.1")
+    assert not some.allows("elsewhere", "1.1.1.1")
+
+
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "10.0.0", "a b", "-", "http://there", "1:2"])
 def test_what_is_neither_host_nor_network_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
