@@ -88,8 +88,7 @@ def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch, was_answered: bo
         raise Unreachable("no gateway answers")
 
     monkeypatch.setattr("gateway.sync.control._PATIENCE_S", 0.3 if was_answered else 1000)
-    monkeypatch.setattr("gateway.sync.control._FIRST_PATIENCE_S", 1000 if was_answered else 0.3)
-    control, start = Control(never), time.monotonic()
+    control, start = Control(never, first_patience_s=1000 if was_answered else 0.3), time.monotonic()
     if was_answered:
         control.persist(lambda: None)
     with pytest.raises(SyncError, match="no gateway answers"):
@@ -104,15 +103,12 @@ def work(control: Control, size: int, tasks: list[Task]) -> None:
 
 
 @pytest.mark.parametrize(("status", "raised"), [(500, Refusal), (503, SyncError)])
-def test_what_stays_broken_may_concern_one_request_only(
-    monkeypatch: pytest.MonkeyPatch, status: int, raised: type[Exception]
-) -> None:
+def test_what_stays_broken_may_concern_one_request_only(status: int, raised: type[Exception]) -> None:
     def ask() -> None:
         raise refusal(status)
 
-    monkeypatch.setattr("gateway.sync.control._FIRST_PATIENCE_S", 0.1)
     with pytest.raises(raised):
-        Control(never).persist(ask)
+        Control(never, first_patience_s=0.1).persist(ask)
 
 
 def test_a_crew_does_all_and_what_tasks_add_comes_first() -> None:
