@@ -24,6 +24,7 @@ _LEAST_SLICE, _LARGEST_SLICE = 4096, 1024 * 1024
 _SLICES_PER_S = 20
 # What may pass by itself. 501 and 507 do not.
 _PASSING_STATUSES = frozenset({429, 500, 502, 503, 504})
+_BROKEN = 500  # where it stays so it may concern this one request, and the gateway be well otherwise
 _PASSING_CODES = frozenset({"RequestTimeout", "SlowDown", "OperationAborted", "Throttling"})
 
 
@@ -102,6 +103,8 @@ class Control:
                     give_up_at = now + (_PATIENCE_S if self._was_answered else self._first_patience_s)
                 pause = pause_s * random.uniform(0.5, 1.0)  # noqa: S311
                 if now + pause > give_up_at:
+                    if isinstance(exc, Refusal) and exc.status == _BROKEN:
+                        raise
                     raise SyncError(str(exc)) from exc
             else:
                 self._was_answered = True

@@ -88,8 +88,7 @@ def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch, was_answered: bo
         raise Unreachable("no gateway answers")
 
     monkeypatch.setattr("gateway.sync.control._PATIENCE_S", 0.3 if was_answered else 1000)
-    monkeypatch.setattr("gateway.sync.control._FIRST_PATIENCE_S", 1000 if was_answered else 0.3)
-    control, start = Control(never), time.monotonic()
+    control, start = Control(never, first_patience_s=1000 if was_answered else 0.3), time.monotonic()
     if was_answered:
         control.persist(lambda: None)
     with pytest.raises(SyncError, match="no gateway answers"):
@@ -101,6 +100,15 @@ def work(control: Control, size: int, tasks: list[Task]) -> None:
     with Crew(size, control) as crew:
         for task in tasks:
             crew.give(task)
+
+
+@pytest.mark.parametrize(("status", "raised"), [(500, Refusal), (503, SyncError)])
+def test_what_stays_broken_may_concern_one_request_only(status: int, raised: type[Exception]) -> None:
+    def ask() -> None:
+        raise refusal(status)
+
+    with pytest.raises(raised):
+        Control(never, first_patience_s=0.1).persist(ask)
 
 
 def test_a_crew_does_all_and_what_tasks_add_comes_first() -> None:
