@@ -120,7 +120,8 @@ def _why(outcome: Outcome, bucket: Bucket) -> str:
 def _await_gateway(bucket: Bucket, run: Run) -> None:
     """Raises SyncError where it does not answer for long, Cancelled."""
     with closing(connect(bucket, 1)) as connection:
-        Control(run.should_stop).persist(lambda: connection.send("GET", "/-/readyz"), _START_S)
+        control = Control(run.should_stop, first_patience_s=_START_S)
+        control.persist(lambda: connection.send("GET", "/-/readyz"))
 
 
 def _earlier_commit(job: Job, bucket: Bucket, run: Run) -> str | None:

@@ -16,8 +16,8 @@ from gateway.sync.model import SyncError
 
 _Result = TypeVar("_Result")
 
-PATIENCE_S = 30.0  # how long a request is tried again, from its first failure on
-FIRST_PATIENCE_S = 5.0  # the same for the first one to a side: what was never there is soon told
+_PATIENCE_S = 30.0  # how long a request is tried again, from its first failure on
+_FIRST_PATIENCE_S = 5.0  # the same at the beginning: what was never there is soon told
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 _ALERT_S = 0.1  # how long a wait goes on that nobody wants any more
 _LEAST_SLICE, _LARGEST_SLICE = 4096, 1024 * 1024
@@ -28,13 +28,21 @@ _PASSING_CODES = frozenset({"RequestTimeout", "SlowDown", "OperationAborted", "T
 
 
 class Control:
-    """One per run; thread-safe. All that waits here is ended by `should_stop`, and by `stop`."""
+    """One per run; thread-safe. All that waits here is ended by `should_stop`, and by `stop`. `first_patience_s`: how
+    long the endpoint is asked again until anything has been answered."""
 
-    def __init__(self, should_stop: Callable[[], bool], rate_bytes_s: float | None = None) -> None:
-        self._should_stop, self._rate = should_stop, rate_bytes_s
+    def __init__(
+        self,
+        should_stop: Callable[[], bool],
+        rate_bytes_s: float | None = None,
+        *,
+        first_patience_s: float = _FIRST_PATIENCE_S,
+    ) -> None:
+        self._should_stop, self._rate, self._first_patience_s = should_stop, rate_bytes_s, first_patience_s
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._free_at = 0.0
+        self._was_answered = False
 
     def stop(self) -> None:
         """Nothing more is to be begun."""
@@ -74,7 +82,7 @@ class Control:
 
     # ---------------------------------------------------------------- a gateway that does not answer
 
-    def persist(self, request: Callable[[], _Result], patience_s: float = PATIENCE_S) -> _Result:
+    def persist(self, request: Callable[[], _Result]) -> _Result:
         """The request's result; tried again, after pauses that grow, while it may yet succeed.
 
         Raises Cancelled; SyncError where the endpoint stays away; Refusal for an answer that is final.
@@ -83,17 +91,21 @@ class Control:
         while True:
             self.check()
             try:
-                return request()
+                result = request()
             except (Unreachable, Refusal) as exc:
                 if isinstance(exc, Refusal) and not _passes(exc):
                     raise
                 if _is_impostor(exc):
                     raise SyncError(str(exc)) from exc
                 now = time.monotonic()
-                give_up_at = now + patience_s if give_up_at is None else give_up_at
+                if give_up_at is None:
+                    give_up_at = now + (_PATIENCE_S if self._was_answered else self._first_patience_s)
                 pause = pause_s * random.uniform(0.5, 1.0)  # noqa: S311
                 if now + pause > give_up_at:
                     raise SyncError(str(exc)) from exc
+            else:
+                self._was_answered = True
+                return result
             self.wait(pause)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 

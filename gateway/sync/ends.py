@@ -85,6 +85,9 @@ class Sink(Protocol):
 
     piece: int
 
+    def has(self, number: int, size: int, meter: Meter) -> bool:
+        """Whether an earlier run has brought the piece, so that it need not even be read."""
+
     def write(self, number: int, data: bytes, meter: Meter) -> None:
         """The piece with this number, from 0 on. Thread-safe; raises SyncFault."""
 

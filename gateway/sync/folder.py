@@ -1,36 +1,28 @@
 """A folder as a side of a sync.
 
-A file is written under a temporary name beside its place, synced, given its mtime, and renamed: whoever looks sees the
-old file or the new one. The writer holds a lock on it, so that the next run can tell what a killed one left. No link
-is ever written through: a folder on the way that is a link is an error, a file that is one is replaced.
+Whoever looks at a file sees the old one or the new one (`gateway.sync.placing`). No link is ever written through: a
+folder on the way that is a link is an error, a file that is one is replaced.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import mimetypes
 import os
-import secrets
 import stat
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from gateway.sync.control import Control
-from gateway.sync.ends import Attributes, Small, piece_size
-from gateway.sync.etags import OURS, etag_of_pieces
-from gateway.sync.faults import FileChanged, FileFailed, FileFault, Halted, SyncFault
+from gateway.sync.ends import Attributes, Small
+from gateway.sync.faults import FileChanged, FileFailed, FileFault, Halted
 from gateway.sync.filters import IsIncluded
 from gateway.sync.local import (
-    TEMPORARY_PREFIX,
-    TEMPORARY_SUFFIX,
+    Fail,
     LocalFile,
     Scan,
     check_beneath,
     is_temporary,
-    item_of,
     look_again,
     open_file,
     reason,
@@ -38,12 +30,11 @@ from gateway.sync.local import (
 from gateway.sync.manifest import Item
 from gateway.sync.memory import Memory
 from gateway.sync.model import Folder, SyncError
+from gateway.sync.placing import FileSink, clear, fault_of_writing
 from gateway.sync.progress import Meter, Tracker
 from gateway.sync.times import MTIME, format_mtime
 
 _FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
-_NEW = os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 def name_of(folder: Folder) -> str:
@@ -85,11 +76,7 @@ class FolderSource:
         self.name = name_of(folder)
 
     def items(self, is_included: IsIncluded) -> Iterator[Item]:
-        def fail(path: str, fault: FileFault) -> None:
-            if is_included(path):
-                self._tracker.failed(path, fault)
-
-        scan = Scan(self.folder, True, fail)
+        scan = Scan(self.folder, True, _told(self._tracker, is_included))
         found = (item for item in scan.items() if is_included(item.path))
         return self._memory.recalled(self.name, found, is_included)
 
@@ -117,7 +104,7 @@ class FolderDestination:
     def items(self, is_included: IsIncluded) -> Iterator[Item]:
         if not os.path.lexists(self.folder.path):
             return iter(())
-        scan = Scan(self.folder, False, self._tracker.failed, _clear)
+        scan = Scan(self.folder, False, _told(self._tracker, is_included), clear)
         found = (item for item in scan.items() if is_included(item.path))
         return self._memory.recalled(self.name, found, is_included)
 
@@ -147,7 +134,7 @@ class FolderDestination:
 
     def sink(self, item: Item, attributes: Attributes, meter: Meter) -> FileSink:
         with self._to_write(item.path) as (folder, name):
-            return FileSink(self, item, attributes, os.dup(folder), name)
+            return FileSink(item, attributes, os.dup(folder), name, self._control, self._placed)
 
     def copies(self, item: Item) -> bool:
         return False
@@ -189,15 +176,9 @@ class FolderDestination:
 
     # ---------------------------------------------------------------- inside
 
-    def placed(self, item: Item, etag: str, looked_ns: int) -> None:
+    def _placed(self, item: Item, etag: str, looked_ns: int) -> None:
         self._memory.learn(self.name, item, etag, looked_ns)
         self._changed(item.path)
-
-    def slice_bytes(self) -> int:
-        return self._control.slice_bytes
-
-    def check(self) -> None:
-        self._control.check()
 
     def _changed(self, path: str) -> None:
         with self._lock:
@@ -217,6 +198,7 @@ class FolderDestination:
         *folders, name = _checked(path)
         descriptor = os.open(self.folder.path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         try:
+            check_beneath(descriptor, str(self.folder.path), self.folder.beneath)
             for depth, part in enumerate(folders):
                 try:
                     below = self._enter(descriptor, part, make)
@@ -252,104 +234,12 @@ class FolderDestination:
             self._changed(path)
 
 
-class FileSink:
-    """A file under its temporary name."""
+def _told(tracker: Tracker, is_included: IsIncluded) -> Fail:
+    def fail(path: str, fault: FileFault) -> None:
+        if is_included(path):
+            tracker.failed(path, fault)
 
-    def __init__(
-        self, destination: FolderDestination, item: Item, attributes: Attributes, folder: int, name: str
-    ) -> None:
-        self._destination, self._item, self._attributes = destination, item, attributes
-        self._folder, self._name = folder, name
-        self.piece = piece_size(item.size, attributes.proof)
-        try:
-            self._temporary, self._descriptor = _new_file(folder)
-        except OSError as exc:
-            os.close(folder)
-            raise fault_of_writing(exc) from exc
-
-    def write(self, number: int, data: bytes, meter: Meter) -> None:
-        view, start = memoryview(data), number * self.piece
-        step = self._destination.slice_bytes()
-        at = 0
-        try:
-            while at < len(data):
-                meter.move(min(step, len(data) - at))
-                end = min(at + step, len(data))
-                while at < end:
-                    at += os.pwrite(self._descriptor, view[at:end], start + at)
-        except OSError as exc:
-            raise fault_of_writing(exc) from exc
-
-    def finish(self) -> str:
-        etag = self._verified()
-        try:
-            os.utime(self._descriptor, ns=(time.time_ns(), self._attributes.mtime_ns))
-            os.fsync(self._descriptor)
-            facts = os.fstat(self._descriptor)
-            os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-        except IsADirectoryError as exc:
-            raise FileFailed("there is a folder of that name") from exc
-        except OSError as exc:
-            raise fault_of_writing(exc) from exc
-        self._temporary = ""
-        self.leave()
-        self._destination.placed(item_of(self._item.path, facts), etag, time.time_ns())
-        return etag
-
-    def drop(self) -> None:
-        self.leave()
-
-    def leave(self) -> None:
-        """There is nothing to go on with later."""
-        if self._descriptor < 0:
-            return
-        if self._temporary:
-            with suppress(FileNotFoundError):
-                os.unlink(self._temporary, dir_fd=self._folder)
-        os.close(self._descriptor)
-        os.close(self._folder)
-        self._descriptor = -1
-
-    def _verified(self) -> str:
-        """Its ETag. Raises FileFailed where what was written is not what one says that it came with."""
-        proof, size, check = self._attributes.proof, self._item.size, self._destination.check
-        if proof is not None:
-            proof.hold(self._read_at, size, check)
-        if self._item.is_object:
-            return self._item.etags[0]
-        return etag_of_pieces(self._read_at, size, OURS, size, check)
-
-    def _read_at(self, start: int, size: int) -> bytes:
-        try:
-            return os.pread(self._descriptor, size, start)
-        except OSError as exc:
-            raise fault_of_writing(exc) from exc
-
-
-def _new_file(folder: int) -> tuple[str, int]:
-    """Name and descriptor of a file that is locked, so that no other run takes it for a leftover."""
-    while True:
-        name = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-        descriptor = os.open(name, _NEW, 0o666, dir_fd=folder)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
-            return name, descriptor
-        os.close(descriptor)  # it was cleared away before it was locked
-
-
-def _clear(folder: int, name: str) -> None:
-    """Removes what a killed run left, not what another is writing."""
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    except OSError:  # it has reached its place meanwhile, or is no file of ours
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(name, dir_fd=folder)
-    except OSError:  # somebody is at it
-        return
-    finally:
-        os.close(descriptor)
+    return fail
 
 
 def _checked(path: str) -> list[str]:
@@ -364,7 +254,3 @@ def _checked(path: str) -> list[str]:
 def _in_the_way(folders: Sequence[str], descriptor: int, name: str) -> str:
     is_link = stat.S_ISLNK(os.lstat(name, dir_fd=descriptor).st_mode)
     return f"{'/'.join(folders)} is {'a link, which is not written through' if is_link else 'a file, no folder'}"
-
-
-def fault_of_writing(exc: OSError) -> SyncFault:
-    return Halted(reason(exc)) if exc.errno in _FULL else FileFailed(reason(exc))

@@ -49,8 +49,9 @@ class Large:
 
     def _move(self, number: int) -> None:
         start = number * self._sink.piece
-        data = self._content.read(start, min(self._sink.piece, self._item.size - start), self._reads)
-        self._sink.write(number, data, self._writes)
+        size = min(self._sink.piece, self._item.size - start)
+        if not self._sink.has(number, size, self._writes):
+            self._sink.write(number, self._content.read(start, size, self._reads), self._writes)
 
     def _finish(self) -> None:
         etag = ""

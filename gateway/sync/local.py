@@ -23,6 +23,7 @@ from gateway.sync.model import Folder, SyncError
 
 TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".caret-sync-", ".part"
 NO_FILE = -1  # the size of what is no file
+_LARGEST_INODE = (1 << 63) - 1
 
 _OPEN_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY  # a pipe does not keep us waiting
 _OPEN_FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
@@ -111,7 +112,7 @@ class Scan:
                 else:
                     try:
                         is_folder, item = self._look(entry, path)
-                    except OSError as exc:
+                    except (OSError, FileFault) as exc:
                         self.fail(path, fault_of(exc))
                         continue
                     if is_folder or item is not None:
@@ -122,18 +123,23 @@ class Scan:
     def _look(self, entry: os.DirEntry[str], path: str) -> tuple[bool, Item | None]:
         """Whether it is a folder, or else its item; neither for a special file."""
         if entry.is_symlink() and not self.follow:
-            return False, Item(path, NO_FILE, inode=entry.inode())
+            return False, Item(path, NO_FILE, inode=inode_of(entry.inode()))
         if entry.is_dir():
             return True, None
         if entry.is_file():
             return False, item_of(path, entry.stat())
-        if entry.is_symlink():
-            entry.stat()  # raises where it leads nowhere
+        if entry.is_symlink() and not os.path.exists(os.path.join(self.folder.path, path)):
+            raise FileFailed("it is a link that leads nowhere")
         return False, None
 
 
 def item_of(path: str, facts: os.stat_result) -> Item:
-    return Item(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+    return Item(path, facts.st_size, facts.st_mtime_ns, inode_of(facts.st_ino))
+
+
+def inode_of(number: int) -> int:
+    """As SQLite can hold it, and never 0, which says that it is an object."""
+    return number & _LARGEST_INODE or 1
 
 
 def _is_utf8(name: str) -> bool:

@@ -15,7 +15,7 @@ from gateway.client.connection import Connection, Refusal, SizedBody, Unreachabl
 from gateway.s3.dates import parse_http_date
 from gateway.s3.errors import MalformedXML
 from gateway.s3.xml import Element, document, element, group, legible, parse_xml
-from gateway.sync.control import FIRST_PATIENCE_S, PATIENCE_S, Control
+from gateway.sync.control import Control
 from gateway.sync.faults import FileChanged, FileFailed, Halted, Refused, SyncFault
 from gateway.sync.manifest import Item
 from gateway.sync.model import SyncError
@@ -40,7 +40,7 @@ _UNAUTHENTICATED = frozenset(
 )
 _FULL = frozenset({"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"})
 _MOVED = frozenset({"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "InvalidRange", "HTTP 404", "HTTP 412"})
-_UNWRITABLE = frozenset({"AccessDenied", "NoSuchBucket", "MethodNotAllowed", "NoSuchUpload", "AllAccessDisabled"})
+_UNWRITABLE = frozenset({"AccessDenied", "NoSuchBucket", "MethodNotAllowed", "AllAccessDisabled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,18 @@ class Objects:
     def list(self, prefix: str) -> Iterator[Item]:
         """All objects whose keys begin with it, by key; paths are what follows. Raises SyncError, Refusal."""
         query = {"list-type": "2", "encoding-type": "url", "prefix": prefix}
-        patience_s = FIRST_PATIENCE_S
+        last = ""
         while True:
-            page = self._xml("GET", "", query, root="ListBucketResult", patience_s=patience_s)
-            patience_s = PATIENCE_S
+            page = self._xml("GET", "", query, root="ListBucketResult")
             is_encoded = page.child_text("EncodingType") == "url"
             for found in page.find_all("Contents"):
                 key = found.child_text("Key") or ""
                 key = unquote_plus(key) if is_encoded else key
+                if key <= last:
+                    raise SyncError(
+                        f"{self.connection.endpoint} lists keys out of their order, as {key!r} behind {last!r}"
+                    )
+                last = key
                 if len(key) > len(prefix):
                     yield Item(
                         key[len(prefix) :],
@@ -265,10 +269,9 @@ class Objects:
         root: str,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
-        patience_s: float = PATIENCE_S,
     ) -> Element:
         """An answer's document. Raises SyncError where it is none; Refusal also for an error behind a 200."""
-        reply = self._control.persist(lambda: self._send(method, key, query, body, headers), patience_s)
+        reply = self._control.persist(lambda: self._send(method, key, query, body, headers))
         try:
             return parse_xml(reply.data, root, max_bytes=_ANSWER_BYTES)
         except MalformedXML as exc:

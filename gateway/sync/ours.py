@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
 from typing import TypeVar
 
 from gateway.api import model
@@ -21,13 +20,11 @@ from gateway.client.client import Client
 from gateway.client.connection import Connection, Refusal
 from gateway.s3.bucket import BucketName, format_bucket, parse_bucket
 from gateway.s3.errors import InvalidBucketName
-from gateway.sync.archive import can_name, pack
-from gateway.sync.control import FIRST_PATIENCE_S, PATIENCE_S, Control
+from gateway.sync.batches import Batches
+from gateway.sync.control import Control
 from gateway.sync.ends import Proof, Small
-from gateway.sync.etags import OURS, etag_of
-from gateway.sync.faults import FileChanged, Refused
+from gateway.sync.faults import Refused
 from gateway.sync.filters import IsIncluded
-from gateway.sync.local import TEMPORARY_PREFIX
 from gateway.sync.manifest import Item
 from gateway.sync.memory import Memory
 from gateway.sync.model import Bucket, SyncError
@@ -40,8 +37,7 @@ _Result = TypeVar("_Result")
 
 EXPIRES_IN_S = 3 * 86_400  # of a transaction: how long a sync that broke off can be gone on with
 _MISSING = frozenset({"NoSuchRepo", "NoSuchBranch"})
-_BATCHED_BYTES = 256 * 1024  # files up to this size travel in batches
-_EXTRACT = {"x-amz-meta-snowball-auto-extract": "true"}
+_TAKEN = frozenset({"BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
 _GONE = -1  # the size of what a transaction has deleted
 
 
@@ -72,10 +68,10 @@ class Gateway:
         except InvalidBucketName as exc:
             raise SyncError(f"{side.bucket!r} can be no bucket's name") from exc
 
-    def ask(self, call: Callable[[], _Result], patience_s: float = PATIENCE_S) -> _Result:
+    def ask(self, call: Callable[[], _Result]) -> _Result:
         """Raises Refusal for what the caller has to decide, SyncError where nobody with these credentials gets on."""
         try:
-            return self.control.persist(call, patience_s)
+            return self.control.persist(call)
         except Refusal as exc:
             if is_unauthenticated(exc):
                 raise SyncError(str(exc)) from exc
@@ -84,7 +80,7 @@ class Gateway:
     def place(self) -> Place:
         """Raises Refusal, where there is none or it is not the caller's to know."""
         repo, branch = self.named.repo, self.named.branch
-        return Place(repo, branch or self.ask(lambda: self.client.default_branch(repo), FIRST_PATIENCE_S))
+        return Place(repo, branch or self.ask(lambda: self.client.default_branch(repo)))
 
     def tree(self, place: Place, commit_id: str) -> Iterator[Item]:
         """What the bucket holds in a commit, by path. Raises Refusal, SyncError."""
@@ -129,9 +125,7 @@ def pinned(gateway: Gateway) -> BucketSource:
     named = gateway.named
     try:
         place = gateway.place()
-        commit_id = gateway.ask(
-            lambda: gateway.client.resolve(place.repo, named.rev or "HEAD", branch=place.branch), FIRST_PATIENCE_S
-        )
+        commit_id = gateway.ask(lambda: gateway.client.resolve(place.repo, named.rev or "HEAD", branch=place.branch))
     except Refusal as exc:
         if exc.code not in _MISSING and exc.status != 403:
             raise SyncError(str(exc)) from exc
@@ -147,10 +141,9 @@ def pinned(gateway: Gateway) -> BucketSource:
 class TransactionDestination(BucketDestination):
     """A branch that is written in a transaction.
 
-    look ──► items ──► open ───► put, delete, … ──► commit
-      └────────────────── abandon ◄─────┘             │
-      ▲                       ▲                       └──► Conflict
-      └───────────────────────┴───────────────────────────────┘
+    look ──► items ──► open ──► put, delete, … ──► commit ──► Conflict
+     ▲                                                           │
+     └── abandon ◄───────────────────────────────────────────────┘
     """
 
     def __init__(
@@ -167,8 +160,7 @@ class TransactionDestination(BucketDestination):
         self._touched: dict[str, Item] = {}
         self._seen: set[str] = set()
         self._is_included: IsIncluded = lambda path: True
-        self._takes_batches: bool | None = None
-        self._first_batch = Lock()
+        self._batches = Batches(self.side.prefix)
 
     @property
     def is_open(self) -> bool:
@@ -184,7 +176,7 @@ class TransactionDestination(BucketDestination):
         self._seen = set()
         try:
             place = self._gateway.place()
-            branch = self._ask(lambda: self._gateway.client.get_branch(place.repo, place.branch), FIRST_PATIENCE_S)
+            branch = self._gateway.ask(lambda: self._gateway.client.get_branch(place.repo, place.branch))
         except Refusal as exc:
             if exc.code not in _MISSING:
                 raise fault_of_destination(exc) from exc
@@ -201,7 +193,7 @@ class TransactionDestination(BucketDestination):
         if known is None:
             return
         try:
-            found = self._ask(lambda: self._gateway.client.get_transaction(*known))
+            found = self._gateway.ask(lambda: self._gateway.client.get_transaction(*known))
         except Refusal as exc:
             if exc.status != 404:
                 raise fault_of_destination(exc) from exc
@@ -214,7 +206,7 @@ class TransactionDestination(BucketDestination):
         self._touched = {}
         after: str | None = ""
         while after is not None:
-            page = self._ask(
+            page = self._gateway.ask(
                 lambda after=after: self._gateway.client.diff(  # type: ignore[misc]
                     found.repo, found.base, branch=found.id, prefix=prefix, after=after
                 )
@@ -257,9 +249,9 @@ class TransactionDestination(BucketDestination):
             return True
         try:
             if self.place is None:
-                self.objects.create()
+                self._create()
             place = self.place = self.place or self._gateway.place()
-            begun = self._ask(
+            begun = self._gateway.ask(
                 lambda: self._gateway.client.begin_transaction(
                     place.repo, place.branch, message=message, expires_in_s=EXPIRES_IN_S
                 )
@@ -272,12 +264,20 @@ class TransactionDestination(BucketDestination):
         # Of a bucket that was made just now there is nothing to list.
         return self._head in ("", begun.base)
 
+    def _create(self) -> None:
+        try:
+            self.objects.create()
+        except Refusal as exc:
+            if exc.code in _TAKEN:
+                raise Refused(f"{exc} Its repo's owners and administrators alone can begin a transaction.") from exc
+            raise
+
     def commit(self, message: str) -> str | None:
         """The commit's id; None where all is as it was. Raises Conflict, Refused, SyncError."""
         transaction = self._transaction
         assert transaction is not None
         try:
-            ended = self._ask(
+            ended = self._gateway.ask(
                 lambda: self._gateway.client.commit_transaction(transaction.repo, transaction.id, message=message)
             )
             commit_id: str | None = ended.commit_id
@@ -302,7 +302,7 @@ class TransactionDestination(BucketDestination):
         if transaction is None:
             return
         try:
-            self._ask(lambda: self._gateway.client.abandon_transaction(transaction.repo, transaction.id))
+            self._gateway.ask(lambda: self._gateway.client.abandon_transaction(transaction.repo, transaction.id))
         except Refusal as exc:
             if exc.code not in ("NoSuchTransaction", "TransactionEnded"):
                 raise fault_of_destination(exc) from exc
@@ -310,33 +310,10 @@ class TransactionDestination(BucketDestination):
 
     @property
     def batch_bytes(self) -> int:
-        return _BATCHED_BYTES if self._takes_batches is not False and can_name(f"{self.side.prefix}x") else -1
+        return self._batches.largest_bytes
 
     def put_many(self, files: Sequence[Small], meter: Meter) -> Sequence[str] | None:
-        if self._takes_batches is None:
-            with self._first_batch:  # shows whether the gateway takes batches; the others wait for that
-                if self._takes_batches is None:
-                    return self._put_archive(files, meter)
-        return self._put_archive(files, meter) if self._takes_batches else None
-
-    def _put_archive(self, files: Sequence[Small], meter: Meter) -> Sequence[str] | None:
-        archive = pack((self.key(file.item.path), file.data, file.attributes.headers) for file in files)
-        name = f"{self.side.prefix}{TEMPORARY_PREFIX}batch.tar"
-        reply = self.objects.put(name, archive, _EXTRACT, meter)
-        self.accepted(archive, reply.headers.get("etag", "").strip('"'))
-        etags = [etag_of(file.data, OURS) for file in files]
-        if self._takes_batches is None:
-            self._takes_batches = self._holds(files[0].item.path, etags[0])
-            if not self._takes_batches:  # the archive was kept as it is
-                self.objects.delete([name])
-                return None
-        return etags
-
-    def _holds(self, path: str, etag: str) -> bool:
-        try:
-            return self.objects.head(self.key(path)).get("etag", "").strip('"') == etag
-        except FileChanged:  # it is not there
-            return False
+        return self._batches.put(self.objects, files, meter)
 
     def proof(self, item: Item) -> Proof | None:
         if item.path in self._touched or self.place is None:
@@ -359,6 +336,3 @@ class TransactionDestination(BucketDestination):
     @staticmethod
     def _objects_of(gateway: Gateway, bucket: str) -> Objects:
         return Objects(gateway.connection, bucket, gateway.control, signs=False)
-
-    def _ask(self, call: Callable[[], _Result], patience_s: float = PATIENCE_S) -> _Result:
-        return self._gateway.ask(call, patience_s)

@@ -77,7 +77,15 @@ class ObjectContent:
 
 def kept_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     named = {name.lower(): value for name, value in headers.items()}
-    return {name: value for name, value in named.items() if name in _KEPT_HEADERS or name.startswith(_METADATA)}
+    return {name: _text(value) for name, value in named.items() if name in _KEPT_HEADERS or name.startswith(_METADATA)}
+
+
+def _text(value: str) -> str:
+    """A header's value as it is sent: http.client takes bytes for Latin-1."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
 
 
 def proof_of(objects: Objects, key: str, item: Item) -> Proof | None:
@@ -228,6 +236,15 @@ class UploadSink:
         self._there = parts
         return kept
 
+    def has(self, number: int, size: int, meter: Meter) -> bool:
+        """A file's piece is held against its part's ETag, for nothing vouches for a file; an object's ETag does."""
+        part = self._there.get(number + 1)
+        if part is None or part.size != size or not self._item.is_object:
+            return False
+        meter.find(size)
+        self._keep(part)
+        return True
+
     def write(self, number: int, data: bytes, meter: Meter) -> None:
         part = self._there.get(number + 1)
         if part is not None and _is_of(part, data):
@@ -235,8 +252,11 @@ class UploadSink:
         else:
             etag = self._objects.put_part(self._key, self._upload_id, number + 1, data, meter)
             part = Part(number + 1, len(data), self._to.accepted(data, etag))
+        self._keep(part)
+
+    def _keep(self, part: Part) -> None:
         with self._lock:
-            self._parts[number + 1] = part
+            self._parts[part.number] = part
 
     def finish(self) -> str:
         parts = [self._parts[number] for number in sorted(self._parts)]

@@ -55,16 +55,9 @@ def synchronise(
         pair = f"{_name(source)} > {_name(destination)}"
         is_exclusive = stack.enter_context(memory.exclusively(pair))
         ends = _Ends(control, tracker, memory, options, stack)
-        try:
-            source_end = ends.source(source)
-            destination_end = ends.destination(destination, source, source_end, pair, is_exclusive=is_exclusive)
-            return _Sync(source_end, destination_end, options, memory, control, tracker).run()
-        except Refused as exc:
-            return Outcome(state=State.REFUSED, reason=str(exc), failures=tracker.failures)
-        except Halted as exc:
-            return Outcome(state=State.FAILED, reason=str(exc), failures=tracker.failures)
-        except Cancelled:
-            return Outcome(state=State.CANCELLED, failures=tracker.failures, bytes_sent=tracker.bytes_sent)
+        source_end = ends.source(source)
+        destination_end = ends.destination(destination, source, source_end, pair, is_exclusive=is_exclusive)
+        return _Sync(source_end, destination_end, options, memory, control, tracker).run()
 
 
 # ---------------------------------------------------------------- its sides
@@ -144,8 +137,28 @@ class _Sync:
     control: Control
     tracker: Tracker
 
+    unchanged: int = 0
+    transfers: Transfers | None = None
+
     def run(self) -> Outcome:
-        """Raises Refused, Cancelled, SyncError."""
+        """Raises SyncError."""
+        try:
+            commit_id = self._run_until_it_fits()
+        except Refused as exc:
+            return self._outcome(State.REFUSED, reason=str(exc))
+        except Halted as exc:
+            return self._outcome(State.FAILED, reason=str(exc))
+        except Cancelled:
+            return self._outcome(State.CANCELLED)
+        finally:
+            self.tracker.end()
+        kinds = {failure.kind for failure in self.tracker.failures}
+        if FailureKind.FAILED in kinds:
+            return self._outcome(State.FAILED, commit_id=commit_id)
+        return self._outcome(State.CHANGED if kinds else State.DONE, commit_id=commit_id)
+
+    def _run_until_it_fits(self) -> str | None:
+        """The commit's id."""
         for _ in range(_MOST_RUNS):
             try:
                 return self._run()
@@ -153,18 +166,17 @@ class _Sync:
                 conflict = exc
         raise Refused(f"{conflict}; it was tried {_MOST_RUNS} times")
 
-    def _run(self) -> Outcome:
+    def _run(self) -> str | None:
         work = self._planned()
         transaction = self.destination if isinstance(self.destination, TransactionDestination) else None
         is_needed = bool(work.plan.actions) or (transaction is not None and transaction.is_open)
         if self.options.dry_run or not is_needed:
             self.tracker.planned(work.plan)
-            self.tracker.end()
-            return self._outcome(work, None)
+            return None
         if not self._begin():  # the branch has moved since it was listed
             work = self._planned()
         self.tracker.planned(work.plan)
-        transfers = Transfers(
+        self.transfers = Transfers(
             self.source,
             self.destination,
             self.memory,
@@ -173,16 +185,11 @@ class _Sync:
             jobs=self.options.jobs,
             wait_s=self.options.wait_s,
         )
-        try:
-            transfers.run(work.transfers)
-            if not self.tracker.failures:
-                transfers.delete([action.path for action in work.deletions])
-            self.destination.settle()
-        except Halted as exc:
-            return self._outcome(work, transfers, str(exc))
-        commit_id = self._commit(transaction, transfers) if transaction is not None else None
-        self.tracker.end()
-        return self._outcome(work, transfers, commit_id=commit_id)
+        self.transfers.run(work.transfers)
+        if not self.tracker.failures:
+            self.transfers.delete([action.path for action in work.deletions])
+        self.destination.settle()
+        return None if transaction is None else self._commit(transaction, self.transfers)
 
     # ---------------------------------------------------------------- planning
 
@@ -212,6 +219,7 @@ class _Sync:
         )
         work = make_plan(source, destination, comparer.is_same, delete=self.options.delete)
         self.memory.flush()
+        self.unchanged = work.plan.unchanged
         return work.sparing({failure.path for failure in self.tracker.failures})
 
     def _filter(self) -> IsIncluded:
@@ -253,22 +261,14 @@ class _Sync:
                 return None
         return destination.commit(self.options.message or _MESSAGE)
 
-    def _outcome(
-        self, work: Work, transfers: Transfers | None, reason: str = "", *, commit_id: str | None = None
-    ) -> Outcome:
-        failures = self.tracker.failures
-        state = State.DONE
-        if reason or any(failure.kind is FailureKind.FAILED for failure in failures):
-            state = State.FAILED
-        elif failures:
-            state = State.CHANGED
+    def _outcome(self, state: State, *, reason: str = "", commit_id: str | None = None) -> Outcome:
         return Outcome(
             state=state,
-            transferred=transfers.transferred if transfers else 0,
-            deleted=transfers.deleted if transfers else 0,
-            unchanged=work.plan.unchanged,
+            transferred=self.transfers.transferred if self.transfers else 0,
+            deleted=self.transfers.deleted if self.transfers else 0,
+            unchanged=self.unchanged,
             bytes_sent=self.tracker.bytes_sent,
-            failures=tuple(failures),
+            failures=tuple(self.tracker.failures),
             commit_id=commit_id,
             reason=reason,
         )

@@ -15,6 +15,7 @@ MTIME = "x-amz-meta-mtime"
 _S3CMD = "x-amz-meta-s3cmd-attrs"
 _SECONDS = re.compile(r"(?P<sign>-?)(?P<seconds>[0-9]{1,11})(?:\.(?P<fraction>[0-9]{1,9})[0-9]*)?")
 _SECOND_NS = 1_000_000_000
+_BEYOND_NS = 1 << 63  # of what a file system can be told
 
 
 def format_mtime(mtime_ns: int) -> str:
@@ -23,12 +24,13 @@ def format_mtime(mtime_ns: int) -> str:
 
 
 def parse_mtime(text: str) -> int | None:
-    """None where it is no number of seconds."""
+    """None where it is no number of seconds, or of too many."""
     found = _SECONDS.fullmatch(text.strip())
     if found is None:
         return None
     mtime_ns = int(found["seconds"]) * _SECOND_NS + int((found["fraction"] or "").ljust(9, "0"))
-    return -mtime_ns if found["sign"] else mtime_ns
+    mtime_ns = -mtime_ns if found["sign"] else mtime_ns
+    return mtime_ns if abs(mtime_ns) < _BEYOND_NS else None
 
 
 def mtime_of(headers: Mapping[str, str]) -> int | None:

@@ -142,7 +142,7 @@ class Transfers:
         except Halted as fault:
             self._tracker.failed(item.path, fault)
             raise
-        self.sent(item, etag, content.opened_ns)
+        self._sent(item, etag, content.opened_ns)
 
     # ---------------------------------------------------------------- any
 
@@ -178,7 +178,7 @@ class Transfers:
                 return
         self._tracker.failed(item.path, fault)
 
-    def sent(self, item: Item, etag: str, opened_ns: int) -> None:
+    def _sent(self, item: Item, etag: str, opened_ns: int) -> None:
         if isinstance(self._source, FolderSource):
             self._memory.learn(self._source.name, item, etag, opened_ns)
         self._done(item)
@@ -233,7 +233,7 @@ class Transfers:
             with self._lock:
                 self._under_way.discard(large)
             if fault is None:
-                self.sent(item, etag, content.opened_ns)
+                self._sent(item, etag, content.opened_ns)
             else:
                 meter.take_back()
                 self._fault(item, attempt, fault)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from gateway.client import Credentials
+from gateway.client import Client, Credentials
+from gateway.client.connection import Connection
 from gateway.sync import Action, ActionKind, Bucket, Comparison, Filter, Folder, Memory, Plan, Side, State, SyncError
 from gateway.sync.ends import PIECE_BYTES
 
@@ -134,17 +135,19 @@ def test_between_endpoints_content_and_headers_pass_through(
     done(source, ours, memory)
     headers = {"ContentType": "text/x", "ContentEncoding": "gzip", "CacheControl": "no-store"}
     gateway.client().put_object(Bucket=ours.bucket, Key="small", Body=b"no gzip at all", Metadata={"a": "b"}, **headers)
+    Client(ours.reach).write(ours.bucket, "tiny", b"x", metadata={"a": "grün"})
     assert tls_gateway.certificate is not None
     there = side_of(tls_gateway, ours.bucket)
     there = replace(there, reach=replace(there.reach, ca_bundle=str(tls_gateway.certificate.path)))
     done(ours, there, memory)
     client = tls_gateway.client()
-    assert contents(client, there.bucket) == {**tree(source), "small": b"no gzip at all"}
+    assert contents(client, there.bucket) == {**tree(source), "small": b"no gzip at all", "tiny": b"x"}
     head = client.head_object(Bucket=there.bucket, Key="small")
     assert {name: head[name] for name in headers} == headers
     assert head["Metadata"] == {"a": "b"}
+    assert Client(there.reach).stat(there.bucket, "tiny").metadata == {"a": "grün"}
     assert keys(client, there.bucket) == keys(gateway.client(), ours.bucket)
-    assert done(ours, there, memory, comparison=Comparison.CHECKSUM).unchanged == 2
+    assert done(ours, there, memory, comparison=Comparison.CHECKSUM).unchanged == 3
 
 
 def test_an_endpoint_that_is_not_ours_is_written_file_by_file(
@@ -212,6 +215,46 @@ def test_types_are_told_by_names(gateway: Server, ours: Bucket, memory: Memory, 
     client = gateway.client()
     types = [client.head_object(Bucket=ours.bucket, Key=key)["ContentType"] for key in keys(client, ours.bucket)]
     assert types == ["binary/octet-stream", "text/html", "binary/octet-stream"]
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of gateways from here on."""
+    asked: list[str] = []
+    send = Connection.send
+
+    def note(connection: Connection, method: str, path: str, *arguments: Any, **named: Any) -> Any:
+        asked.append(f"{method} {path}")
+        return send(connection, method, path, *arguments, **named)
+
+    monkeypatch.setattr(Connection, "send", note)
+    return asked
+
+
+def test_many_small_files_take_few_requests(
+    gateway: Server, ours: Bucket, memory: Memory, tmp_path: Path, requests: list[str]
+) -> None:
+    source = grow(tmp_path / "source", **{f"d{number % 7}__ü{number}": 10 for number in range(700)})
+    up = done(source, ours, memory)
+    assert (up.transferred, up.bytes_sent) == (700, 7000)
+    assert len(requests) < 15, requests
+    requests.clear()
+    assert done(source, ours, memory).unchanged == 700
+    assert len(requests) < 5, requests
+    assert contents(gateway.client(), ours.bucket) == tree(source)
+    mtime = gateway.client().head_object(Bucket=ours.bucket, Key="d0/ü0")["Metadata"]["mtime"]
+    assert mtime.replace(".", "") == str((source.path / "d0" / "ü0").stat().st_mtime_ns)
+
+
+def test_a_gateway_that_takes_no_batches_gets_file_by_file(
+    gateway: Server, ours: Bucket, memory: Memory, tmp_path: Path, requests: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.sync.batches._EXTRACT", {})
+    monkeypatch.setattr("gateway.sync.transfer._BATCH_FILES", 20)
+    source = grow(tmp_path / "source", **{f"f{number}": 10 for number in range(50)})
+    assert done(source, ours, memory).transferred == 50
+    assert len([request for request in requests if request.startswith("PUT")]) == 50 + 1 + 1, "a bucket and an archive"
+    assert contents(gateway.client(), ours.bucket) == tree(source)
 
 
 # ---------------------------------------------------------------- what is compared
@@ -347,7 +390,7 @@ def test_what_cannot_begin_says_why(
 def test_an_endpoint_that_was_never_there_is_soon_told(
     ours: Bucket, source: Folder, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.sync.ours.FIRST_PATIENCE_S", 0.5)
+    monkeypatch.setattr("gateway.sync.control._FIRST_PATIENCE_S", 0.5)
     nowhere = replace(ours, reach=replace(ours.reach, endpoint="http://127.0.0.1:1"))
     with pytest.raises(SyncError, match="no gateway answers at"):
         sync(source, nowhere, memory)
@@ -371,6 +414,22 @@ def test_somebody_elses_bucket_refuses(
     refused = sync(source, as_ben, memory)
     assert refused.state is State.REFUSED
     assert "BucketAlreadyExists" in refused.reason
+
+
+def test_who_may_only_read_objects_can_sync_them(
+    shared_gateway: Server, ann: Any, memory: Memory, tmp_path: Path, name: str
+) -> None:
+    ann.call("create_repo", name=name)
+    client = shared_gateway.client(access_key="ann-key", secret_key="ann-secret")
+    client.put_bucket_acl(Bucket=name, ACL="authenticated-read")
+    client.put_object(Bucket=name, Key="a", Body=b"a", ACL="authenticated-read")
+    client.put_object(Bucket=name, Key="b", Body=b"b")
+    side = side_of(shared_gateway, name)
+    as_ben = replace(side, reach=replace(side.reach, credentials=Credentials("ben-key", "ben-secret")))
+    outcome = sync(as_ben, Folder(tmp_path / "down"), memory)
+    assert outcome.state is State.FAILED
+    assert [(failure.path, failure.reason.split(":")[0]) for failure in outcome.failures] == [("b", "AccessDenied")]
+    assert tree(tmp_path / "down") == {"a": b"a"}
 
 
 def test_connections_go_to_the_address_that_was_chosen(

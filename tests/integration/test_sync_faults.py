@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from .server import Server
 from .syncing import MIB, Seen, begin, commits, contents, done, grow, keys, proxied, side_of, sync, tree
 
 LARGE = 4 * PIECE_BYTES
+SLOW = 100 * MIB  # bytes a second: slow enough for an observer to see several steps
 
 
 @pytest.fixture
@@ -102,10 +104,9 @@ def test_a_gateway_that_stays_away_ends_it_and_the_next_run_goes_on(
 ) -> None:
     server = serve(workers=1)
     grow(source.path, **{f"large{number}": PIECE_BYTES // 4 for number in range(8)})
-    monkeypatch.setattr("gateway.sync.control.PATIENCE_S", 1.0)
-    monkeypatch.setattr("gateway.sync.control.Control.persist.__defaults__", (1.0,))
+    monkeypatch.setattr("gateway.sync.control._PATIENCE_S", 1.0)
     with pytest.raises(SyncError, match="no gateway answers at"):
-        sync(source, side_of(server, "photos"), memory, Seen(at(0.5, server.kill)), jobs=1)
+        sync(source, side_of(server, "photos"), memory, Seen(at(0.5, server.kill)), jobs=1, rate_bytes_s=SLOW)
     server.start()
     assert keys(server.client(), "photos") == {}
     outcome = done(source, side_of(server, "photos"), memory)
@@ -118,7 +119,7 @@ def test_a_cancelled_sync_shows_nothing_and_the_next_run_goes_on(
 ) -> None:
     stop = threading.Event()
     seen = Seen(at(0.4, stop.set))
-    first = sync(large, ours, memory, seen, jobs=1, should_stop=stop.is_set)
+    first = sync(large, ours, memory, seen, jobs=1, rate_bytes_s=SLOW, should_stop=stop.is_set)
     assert first.state is State.CANCELLED
     assert keys(gateway.client(), ours.bucket) == {}
     seen = Seen()
@@ -135,9 +136,14 @@ def test_what_was_sent_and_is_wanted_no_more_is_not_committed(
 ) -> None:
     client = gateway.client()
     client.create_bucket(Bucket=ours.bucket)
-    grow(source.path, z=PIECE_BYTES * 2)
-    stop = threading.Event()
-    assert sync(source, ours, memory, Seen(at(0.3, stop.set)), jobs=1, should_stop=stop.is_set).state is State.CANCELLED
+    grow(source.path, z=LARGE)
+    seen = Seen()
+
+    def small_ones_are_there() -> bool:
+        return any(progress.files_done == 3 for progress in seen.progress[-1:])
+
+    first = sync(source, ours, memory, seen, jobs=2, rate_bytes_s=SLOW / 2, should_stop=small_ones_are_there)
+    assert (first.state, first.transferred) == (State.CANCELLED, 3)
     (source.path / "a").unlink()
     (source.path / "b").write_bytes(b"BB")
     done(source, ours, memory)
@@ -149,10 +155,25 @@ def test_an_upload_of_a_file_that_has_changed_since_begins_anew(
     gateway: Server, ours: Bucket, large: Folder, memory: Path
 ) -> None:
     stop = threading.Event()
-    sync(large, ours, memory, Seen(at(0.5, stop.set)), jobs=1, should_stop=stop.is_set)
+    sync(large, ours, memory, Seen(at(0.5, stop.set)), jobs=1, rate_bytes_s=SLOW, should_stop=stop.is_set)
     grow(large.path, large=LARGE)
     done(large, ours, memory)
     assert contents(gateway.client(), ours.bucket) == tree(large)
+
+
+def test_between_endpoints_an_upload_goes_on_without_reading_again(
+    gateway: Server, tls_gateway: Server, large: Folder, memory: Path, name: str
+) -> None:
+    theirs = side_of(gateway, name, is_ours=False)
+    done(large, theirs, memory)
+    assert tls_gateway.certificate is not None
+    ours = side_of(tls_gateway, name)
+    ours = replace(ours, reach=replace(ours.reach, ca_bundle=str(tls_gateway.certificate.path)))
+    stop = threading.Event()
+    sync(theirs, ours, memory, Seen(at(0.5, stop.set)), jobs=1, rate_bytes_s=SLOW, should_stop=stop.is_set)
+    second = done(theirs, ours, memory)
+    assert 0 < second.bytes_sent < LARGE
+    assert contents(tls_gateway.client(), name) == tree(large)
 
 
 def test_downloads_that_are_cancelled_leave_nothing_behind(
@@ -161,7 +182,7 @@ def test_downloads_that_are_cancelled_leave_nothing_behind(
     done(large, ours, memory)
     stop = threading.Event()
     down = Folder(tmp_path / "down")
-    outcome = sync(ours, down, memory, Seen(at(0.5, stop.set)), jobs=2, should_stop=stop.is_set)
+    outcome = sync(ours, down, memory, Seen(at(0.5, stop.set)), jobs=2, rate_bytes_s=SLOW, should_stop=stop.is_set)
     assert outcome.state is State.CANCELLED
     assert set(tree(down)) <= {"a"}
     done(ours, down, memory)
@@ -196,7 +217,7 @@ def shorten(path: Path) -> None:
 def test_a_file_that_changes_once_is_read_again(gateway: Server, ours: Bucket, large: Folder, memory: Path) -> None:
     path = large.path / "large"
     seen = Seen(at(0.3, lambda: shorten(path)))
-    outcome = sync(large, ours, memory, seen, jobs=1)
+    outcome = sync(large, ours, memory, seen, jobs=1, rate_bytes_s=SLOW)
     assert outcome.state is State.DONE
     assert contents(gateway.client(), ours.bucket) == {"a": b"a", "large": b"short now"}
     assert seen.progress[-1].fraction == 1
@@ -217,7 +238,7 @@ def test_an_object_that_changes_once_is_read_again(
     done(large, theirs, memory)
     seen = Seen(at(0.3, lambda: client.put_object(Bucket=name, Key="large", Body=b"short now")))
     down = Folder(tmp_path / "down")
-    assert sync(theirs, down, memory, seen, jobs=1, rate_bytes_s=100 * MIB).state is State.DONE
+    assert sync(theirs, down, memory, seen, jobs=1, rate_bytes_s=SLOW).state is State.DONE
     assert tree(tmp_path / "down") == {"a": b"a", "large": b"short now"}
 
 
@@ -375,8 +396,6 @@ def test_keys_that_are_too_long_fail_alone(gateway: Server, ours: Bucket, source
 
 
 def test_a_wait_is_kept_between_files(ours: Bucket, source: Folder, memory: Path) -> None:
-    import time
-
     start = time.monotonic()
     done(source, ours, memory, wait_s=0.2)
     assert time.monotonic() - start >= 0.4

@@ -75,7 +75,7 @@ def test_links_are_followed_and_loops_are_not(source: Path, tmp_path: Path) -> N
     (source / "nothing").symlink_to("absent")
     found, failed = scanned(Folder(source))
     assert found == ["a", "file", "linked/c", "sub/b"]
-    assert failed == {"nothing": "it vanished"}
+    assert failed == {"nothing": "it is a link that leads nowhere"}
 
 
 def test_what_is_no_file_is_neither_read_nor_waited_for(source: Path) -> None:
