@@ -141,11 +141,9 @@ class Worker:
             try:
                 self._renew()
                 self._write_news()
-                if self._leaving.is_set():
-                    if not self._threads_alive():
-                        return
-                else:
-                    self._begin()
+                self._begin()
+                if self._leaving.is_set() and not self._threads_alive():
+                    return
             except StoreError as exc:
                 _log.warning("jobs have to wait: %s", exc)
             except Exception:  # noqa: BLE001 -- logged with its traceback; the next look may go well
@@ -177,7 +175,7 @@ class Worker:
             run.lose()
 
     def _begin(self) -> None:
-        while len(running := self._present()) < self._at_once:
+        while len(running := self._present()) < self._at_once and not self._leaving.is_set():
             now = time.monotonic()
             job = self._jobs.claim(self.holder, {run.job.id for run in running})
             if job is None:
