@@ -264,7 +264,7 @@ def unprivileged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
         return
     root = tmp_path_factory.getbasetemp()
-    opened = [folder for folder in (root.parent, root) if not folder.stat().st_mode & 0o001]
+    opened = [folder for folder in (*root.parents, root) if not folder.stat().st_mode & 0o001]
     modes = {folder: folder.stat().st_mode for folder in opened}
     for folder in opened:
         folder.chmod(0o711)
