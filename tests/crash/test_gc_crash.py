@@ -31,8 +31,9 @@ def said_until_killed(config: StoreConfig, folder: Path, writes: int, names: str
         return [line.split() for line in lines if line.endswith("\n")]
 
     def have_worked() -> bool:
-        collections = sum(words[0] == "collected" for words in said())
-        return collections > 0 and len(said()) - collections >= writes
+        lines = said()
+        collections = sum(words[0] == "collected" for words in lines)
+        return collections > 0 and len(lines) - collections >= writes
 
     try:
         until(have_worked, 60, "writes and collections")

@@ -206,15 +206,16 @@ def test_whoever_waits_for_a_branch_that_is_deleted_is_told(api: Connection, s3:
 
 def test_a_stream_tells_of_new_commits_only(gateway: Server, api: Connection, s3: Any, bucket: str) -> None:
     put(s3, bucket)
-    with following(gateway, api, bucket) as stream:
+    with following(gateway, api, bucket) as first:
         made = [put(s3, bucket) for _ in range(3)]
-        until(lambda: len(stream.ids) == 3, SOON_S, "the commits")
-        assert stream.ids == made
-    with following(gateway, api, bucket, since=made[0]) as stream:
-        until(lambda: stream.ids == made[1:], SOON_S, "the commits behind the first")
-    with following(gateway, api, bucket, since=made[0], last_event_id=made[1]) as stream:
-        until(lambda: stream.ids == made[2:], SOON_S, "the commits behind the last that was seen")
+        until(lambda: len(first.ids) == 3, SOON_S, "the commits")
+        assert first.ids == made
+    with following(gateway, api, bucket, since=made[0]) as second:
+        until(lambda: second.ids == made[1:], SOON_S, "the commits behind the first")
+    with following(gateway, api, bucket, since=made[0], last_event_id=made[1]) as third:
+        until(lambda: third.ids == made[2:], SOON_S, "the commits behind the last that was seen")
     s3.delete_bucket(Bucket=bucket)
+    assert all(stream.ended(5) for stream in (first, second, third))
 
 
 def test_the_stream_of_a_branch_that_is_deleted_ends(gateway: Server, api: Connection, s3: Any, bucket: str) -> None:
